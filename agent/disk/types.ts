@@ -1,0 +1,114 @@
+import type { Logger } from '../../core/base/logger.ts';
+
+export type SectorBytes = 512 | 4096;
+
+/** What an installation writes to. Every method throws ProvisionError of kind `device` with the offset in its facts. */
+export interface Target {
+  /** Block device node, e.g. `/dev/nvme0n1` or `/dev/loop3`. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: SectorBytes;
+  /** Writes the whole buffer at the offset. */
+  write(buffer: Uint8Array, offsetBytes: number): Promise<void>;
+  /** Reads exactly `lengthBytes`. */
+  read(offsetBytes: number, lengthBytes: number): Promise<Buffer>;
+  /** fdatasync: returns when everything written so far is on the medium. */
+  flush(): Promise<void>;
+}
+
+/** A Target that somebody has to close: unlocks, deletes registered partitions, detaches the loop device it made. */
+export interface OpenTarget extends Target, AsyncDisposable {
+  /** The file descriptor of the whole disk (for ioctls). */
+  readonly fd: number;
+  /** Set when the target was a plain file that was attached to this loop device. */
+  readonly loopOf: string | null;
+}
+
+/** Everything about a disk that decides whether it may be written, and that identifies it. Read from sysfs. */
+export interface DiskFacts {
+  readonly path: string;
+  /** Kernel name, `sda`, `nvme0n1`, `loop3`. */
+  readonly name: string;
+  /** `dev` number `major:minor`. */
+  readonly devno: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly readOnly: boolean;
+  readonly removable: boolean;
+  readonly kind: 'disk' | 'loop' | 'partition' | 'cdrom' | 'floppy' | 'zram' | 'ram' | 'md' | 'dm' | 'other';
+  readonly transport: string | null;
+  readonly model: string | null;
+  readonly serial: string | null;
+  readonly wwn: string | null;
+  readonly partitions: readonly PartitionFacts[];
+  /** Sentences naming who uses the disk: mounts, swap, holders (md, LVM, LUKS) of the disk or its partitions. */
+  readonly users: readonly DiskUser[];
+}
+
+export interface PartitionFacts {
+  readonly name: string;
+  readonly number: number;
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+}
+
+export interface DiskUser {
+  readonly device: string;
+  readonly kind: 'mount' | 'swap' | 'md' | 'lvm' | 'crypt' | 'dm' | 'other';
+  /** Mount point, md name, …: what to tell the operator. */
+  readonly detail: string;
+  /** True when it lies wholly on this disk and may be torn down (swap, md, LVM). */
+  readonly canStop: boolean;
+}
+
+/** One used GPT entry. */
+export interface GptPartition {
+  /** 1-based number. */
+  readonly number: number;
+  /** Lower-case GUIDs. */
+  readonly typeGuid: string;
+  readonly uniqueGuid: string;
+  readonly firstLba: number;
+  /** Inclusive. */
+  readonly lastLba: number;
+  readonly attributes: bigint;
+  readonly name: string;
+}
+
+/** A GUID partition table (UEFI specification 2.10, section 5.3), header and entries verified by CRC. */
+export interface Gpt {
+  readonly sectorBytes: SectorBytes;
+  readonly diskGuid: string;
+  readonly headerLba: number;
+  readonly backupLba: number;
+  readonly firstUsableLba: number;
+  readonly lastUsableLba: number;
+  readonly entriesLba: number;
+  readonly entryCount: number;
+  readonly entryBytes: number;
+  readonly partitions: readonly GptPartition[];
+}
+
+/** Bytes of a region, in bytes from the start of the disk. */
+export interface ByteRange {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** The table that will be committed: computed by sgdisk on a shadow of the disk, with new GUIDs. */
+export interface GrownTable {
+  readonly gpt: Gpt;
+  readonly rootNumber: number;
+  /** From LBA 0 up to the end of what is held back: protective MBR with the image's boot code, header, entries, gap. */
+  readonly head: Buffer;
+  /** Backup entries and header, to be written at `tailOffsetBytes`. */
+  readonly tail: Buffer;
+  readonly tailOffsetBytes: number;
+  /** False where another partition follows the root. */
+  readonly rootCanGrow: boolean;
+}
+
+export interface DiskContext {
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}

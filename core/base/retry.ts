@@ -1,0 +1,34 @@
+import { sleep } from './abort.ts';
+import { ProvisionError } from './errors.ts';
+
+export interface RetryOptions {
+  /** How often `attempt` may be called in a row without progress. */
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+  readonly signal?: AbortSignal;
+  /** A wait that the peer asked for (Retry-After), already clamped; replaces the backoff. */
+  readonly delayHintMs?: (error: ProvisionError) => number | undefined;
+  readonly onRetry?: (error: ProvisionError, attempt: number, delayMs: number) => void;
+  /** Injectable for tests, 0 ≤ value < 1. */
+  readonly random?: () => number;
+}
+
+/**
+ * The program's only retry loop: exponential backoff with full jitter. Only a ProvisionError that says
+ * `retryable` is tried again; when the attempts are spent, the last error is thrown as it came.
+ */
+export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const random = options.random ?? Math.random;
+  for (let index = 0; ; index += 1) {
+    try {
+      return await attempt(index);
+    } catch (error) {
+      if (!(error instanceof ProvisionError) || !error.retryable || index + 1 >= options.attempts) throw error;
+      const ceilingMs = Math.min(options.longestDelayMs, options.firstDelayMs * 2 ** index);
+      const delayMs = options.delayHintMs?.(error) ?? Math.round(ceilingMs * (0.5 + random() / 2));
+      options.onRetry?.(error, index + 1, delayMs);
+      await sleep(delayMs, options.signal);
+    }
+  }
+}
