@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ export class Resources implements AsyncDisposable {
   /** Mounts on a new folder and gives its path; unmounted at the end. */
   async mount(device: string, options: { type?: string; options?: string } = {}): Promise<string> {
     const dir = mkdtempSync(join(tmpdir(), 'durantic-mnt-'));
-    this.defer(`rmdir ${dir}`, () => rmSync(dir, { recursive: false, force: true, maxRetries: 0 }));
+    this.defer(`rmdir ${dir}`, () => rmdirSync(dir));
     const args = options.type === undefined ? [] : ['-t', options.type];
     if (options.options !== undefined) args.push('-o', options.options);
     await runCommand('mount', [...args, device, dir]);
