@@ -52,6 +52,7 @@ export const errorCodes = {
   bundle_missing: 'environment',
   injection_impossible: 'environment',
   tls_untrusted: 'environment',
+  asset_folder_unusable: 'environment',
   // transient
   registry_unreachable: 'transient',
   registry_error: 'transient',
@@ -70,6 +71,7 @@ export const errorCodes = {
   filesystem_unfixable: 'integrity',
   boot_path_invalid: 'integrity',
   read_back_mismatch: 'integrity',
+  asset_damaged: 'integrity',
   // device
   device_io: 'device',
   device_full: 'device',
