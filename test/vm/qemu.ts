@@ -1,0 +1,205 @@
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { type Resources, waitFor } from '../resources.ts';
+import { findProof, type Proof } from './proof.ts';
+import { diskArguments, qemuArguments, type VmDisk, type VmFiles, type VmOptions, vmFiles } from './qemu-arguments.ts';
+import { Qmp, type QmpEvent } from './qmp.ts';
+
+const consoleTailLines = 40;
+
+/**
+ * Starts a guest that ends with `resources`, or with this process should that be killed. Returns as soon as QEMU
+ * answers on its control socket; the guest is then about to run its firmware.
+ */
+export async function startVm(resources: Resources, options: VmOptions): Promise<Vm> {
+  const files = vmFiles(resources.tempDir('durantic-vm-'));
+  const nonce = randomBytes(16).toString('hex');
+  writeFileSync(files.consoleLog, '');
+  for (const disk of options.disks ?? []) if (disk.writeLogFile !== undefined) writeFileSync(disk.writeLogFile, '');
+  const stderr = openSync(files.stderrLog, 'w');
+  const args = qemuArguments(options, files, nonce);
+  const child = resources.spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
+    stdio: ['ignore', 'ignore', stderr],
+  });
+  closeSync(stderr);
+  const vm = new Vm(options.name, nonce, files, child);
+  await vm.open(resources);
+  return vm;
+}
+
+/** A running guest. Every wait has a deadline, ends early when QEMU does, and fails with the end of the console. */
+export class Vm {
+  readonly name: string;
+  /** What a proof of this guest must repeat; the guest reads it from fw_cfg `opt/durantic/nonce`. */
+  readonly nonce: string;
+  readonly files: VmFiles;
+  readonly #child: ChildProcess;
+  readonly #startedAt = Date.now();
+  #qmp: Qmp | undefined;
+
+  constructor(name: string, nonce: string, files: VmFiles, child: ChildProcess) {
+    this.name = name;
+    this.nonce = nonce;
+    this.files = files;
+    this.#child = child;
+  }
+
+  /** Connects to the control socket; called once, by `startVm`. */
+  async open(resources: Resources): Promise<void> {
+    await this.#wait('its control socket', 10_000, () => existsSync(this.files.qmpSocket));
+    const qmp = await Qmp.connect(this.files.qmpSocket);
+    resources.defer(`close the control socket of ${this.name}`, () => qmp[Symbol.dispose]());
+    this.#qmp = qmp;
+  }
+
+  /** Seconds since QEMU was started. */
+  get seconds(): number {
+    return (Date.now() - this.#startedAt) / 1000;
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Everything the serial console has said, without escape sequences and carriage returns. */
+  get console(): string {
+    const text = existsSync(this.files.consoleLog) ? readFileSync(this.files.consoleLog, 'latin1') : '';
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
+    return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g, '');
+  }
+
+  /** Waits for the guest's own word on the proof port. A line with another nonce, or `done: false`, is an error. */
+  async waitForProof(test: string, options: { timeoutMs: number }): Promise<Proof> {
+    return await this.#wait(`the proof of ${test}`, options.timeoutMs, () => {
+      const text = existsSync(this.files.proofFile) ? readFileSync(this.files.proofFile, 'utf8') : '';
+      return findProof(text, { test, nonce: this.nonce });
+    });
+  }
+
+  /** Waits until the console matches. Only a means to get on: a line on a console proves nothing. */
+  async waitForConsole(pattern: RegExp, options: { timeoutMs: number }): Promise<RegExpExecArray> {
+    return await this.#wait(`${pattern} on its console`, options.timeoutMs, () => pattern.exec(this.console) ?? false);
+  }
+
+  /** Waits until QEMU has ended by itself because the guest switched itself off; its disks are then at rest. */
+  async waitForPoweroff(options: { timeoutMs: number }): Promise<void> {
+    const isOver = (): boolean => this.hasEnded && this.#qmp?.isClosed === true;
+    await this.#wait('power-off', options.timeoutMs, isOver, { mayEnd: true });
+    const reason = this.#events('SHUTDOWN').at(-1)?.data['reason'];
+    if (reason !== 'guest-shutdown') {
+      const end = this.#child.signalCode ?? this.#child.exitCode;
+      throw this.#failure(`QEMU ended (${end}) for another reason than power-off: ${reason ?? 'none given'}`);
+    }
+  }
+
+  /** Presses the power button (ACPI). */
+  async powerdown(): Promise<void> {
+    await this.execute('system_powerdown');
+  }
+
+  /** Ends QEMU at once, as a power cut would: nothing that the guest holds in memory reaches its disks. */
+  async quit(): Promise<void> {
+    await this.execute('quit').catch(() => undefined);
+    await this.#wait('its end', 10_000, () => this.hasEnded, { mayEnd: true });
+  }
+
+  /** The reset button. */
+  async reset(): Promise<void> {
+    await this.execute('system_reset');
+  }
+
+  /** Any command of QEMU's machine protocol (`query-status`, `set_link`, `device_del`, …). */
+  async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#qmp === undefined) throw new Error(`${this.name}: not connected`);
+    return await this.#qmp.execute(command, args);
+  }
+
+  /** The state in QEMU's words: `running`, `paused`, `shutdown`, `guest-panicked`, … */
+  async status(): Promise<string> {
+    return ((await this.execute('query-status')) as { status: string }).status;
+  }
+
+  /** Pulls or plugs the cable of the first network card. */
+  async setLink(isUp: boolean): Promise<void> {
+    await this.execute('set_link', { name: 'nic0', up: isUp });
+  }
+
+  /** Plugs a virtio disk into the hotplug port `port` (`hotplugPorts` must have made it). */
+  async addDisk(disk: VmDisk & { readonly id: string }, port = 0): Promise<void> {
+    const nodes = diskArguments(disk, 0);
+    for (const [index, value] of nodes.entries()) {
+      if (nodes[index - 1] === '-blockdev') await this.execute('blockdev-add', JSON.parse(value));
+    }
+    const [driver, ...properties] = nodes.at(-1)?.split(',') ?? [];
+    const pairs = properties.map((property) => property.split('=') as [string, string]);
+    await this.execute('device_add', { driver, bus: `hotplug${port}`, ...Object.fromEntries(pairs) });
+  }
+
+  /** Asks the guest to let go of a hot-plugged device and waits until it is gone. */
+  async removeDevice(id: string, options: { timeoutMs: number }): Promise<void> {
+    await this.execute('device_del', { id });
+    const isGone = (): boolean => this.#events('DEVICE_DELETED').some(({ data }) => data['device'] === id);
+    await this.#wait(`the removal of ${id}`, options.timeoutMs, isGone);
+  }
+
+  /** Writes what the guest's display shows to `file`, as PNG. */
+  async screenshot(file: string): Promise<void> {
+    await this.execute('screendump', { filename: file, format: 'png' });
+  }
+
+  /** Types on the serial console. */
+  async type(text: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(this.files.consoleSocket, () => socket.end(text, () => resolve()));
+      socket.once('error', reject);
+      socket.resume();
+    });
+  }
+
+  /** The last lines of the console, for errors. */
+  consoleTail(lines: number = consoleTailLines): string {
+    return this.console.trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  #events(name: string): readonly QmpEvent[] {
+    return (this.#qmp?.events ?? []).filter((event) => event.name === name);
+  }
+
+  async #wait<T>(
+    what: string,
+    timeoutMs: number,
+    condition: () => T | undefined | false,
+    options: { mayEnd?: boolean } = {},
+  ): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    try {
+      return await waitFor(
+        what,
+        () => {
+          // Asked before the condition: what QEMU said right before its end still counts.
+          const hasEnded = this.hasEnded;
+          const value = condition();
+          if (!value && hasEnded && options.mayEnd !== true) throw new Error(`QEMU ended before ${what}`);
+          return value;
+        },
+        { timeoutMs: Math.max(0, deadline - Date.now()), intervalMs: 100 },
+      );
+    } catch (error) {
+      throw this.#failure(error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  #failure(message: string, cause?: unknown): Error {
+    const stderr = existsSync(this.files.stderrLog) ? readFileSync(this.files.stderrLog, 'utf8').trim() : '';
+    const parts = [`guest ${this.name}, ${this.seconds.toFixed(1)} s after its start: ${message}`];
+    if (stderr !== '') parts.push(`QEMU said: ${stderr}`);
+    parts.push(`last ${consoleTailLines} lines of the console:`, this.consoleTail());
+    return new Error(parts.join('\n'), { cause });
+  }
+}
