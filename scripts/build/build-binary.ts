@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from '../../core/base/run-command.ts';
+import { archiveBundle, archiveName, layOutBundle, requireFloor } from './build-bundle.ts';
+import { bundleProgram } from './bundle-program.ts';
+import { glibcNeeded } from './glibc-needed.ts';
+import { hashFile } from './hash-file.ts';
+import { makeSea } from './make-sea.ts';
+import { cacheDir, distDir, nodeBinary, repoDir } from './paths.ts';
+import { type RuntimeLibrary, runtimeLibraries } from './runtime-libraries.ts';
+import { sourceVersion } from './source-version.ts';
+
+export interface BuildOptions {
+  /** Where `durantic`, `bundle/` and the archive go; default `dist`. */
+  readonly outDir?: string;
+  /** Default `~/.cache/durantic`. */
+  readonly cacheDir?: string;
+  /** The module that becomes the program; default `cli/main.ts`. */
+  readonly entry?: string;
+}
+
+export interface BuildResult {
+  readonly binary: string;
+  readonly bundleDir: string;
+  readonly archive: string;
+  /** False when everything was there already, made from the same input. */
+  readonly isNew: boolean;
+}
+
+const keyFile = 'build-key';
+
+/** Builds the binary and its bundle, unless the same input was built into `outDir` before. */
+export async function buildBinary(options: BuildOptions = {}): Promise<BuildResult> {
+  const outDir = options.outDir ?? distDir;
+  const bundleDir = join(outDir, 'bundle');
+  const result = { binary: join(outDir, 'durantic'), bundleDir, archive: join(outDir, archiveName) };
+  const assets = { 'durantic-native.node': await nativeAddon() };
+  const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
+  const program = await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source);
+  const key = inputKey(
+    program,
+    [...Object.values(assets), ...libraries.map(({ file }) => file)],
+    libraries,
+    source.epochSec,
+  );
+  if (isBuilt(outDir, key)) return { ...result, isNew: false };
+
+  mkdirSync(outDir, { recursive: true });
+  const workDir = mkdtempSync(join(outDir, '.build-'));
+  try {
+    for (const [name, file] of Object.entries(assets)) requireFloor(name, await glibcNeeded(file));
+    const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as Record<string, unknown>;
+    const stripped = options.cacheDir ?? cacheDir;
+    const binary = await makeSea({ program, assets, options: seaOptions, workDir, cacheDir: stripped });
+    const newBundle = join(workDir, 'bundle');
+    mkdirSync(newBundle);
+    await layOutBundle(newBundle, binary, libraries, source);
+    await archiveBundle(newBundle, workDir, source.epochSec);
+    writeFileSync(join(newBundle, '..', keyFile), key);
+    putInPlace(workDir, outDir);
+  } finally {
+    rmSync(workDir, { recursive: true, force: true });
+  }
+  return { ...result, isNew: true };
+}
+
+/** The addon, compiled when a source of it is newer. */
+async function nativeAddon(): Promise<string> {
+  const addon = join(distDir, 'assets', 'durantic-native.node');
+  const script = join(repoDir, 'scripts', 'build-native');
+  const sourceDir = join(repoDir, 'agent', 'native');
+  const sources = readdirSync(sourceDir).filter((name) => /\.[ch]$/.test(name));
+  const changedMs = Math.max(
+    ...[script, ...sources.map((name) => join(sourceDir, name))].map((file) => statSync(file).mtimeMs),
+  );
+  if ((statSync(addon, { throwIfNoEntry: false })?.mtimeMs ?? 0) < changedMs) await runCommand(script, []);
+  return addon;
+}
+
+/** Everything that decides the result's bytes. */
+function inputKey(
+  program: Uint8Array,
+  files: readonly string[],
+  libraries: readonly RuntimeLibrary[],
+  epochSec: number,
+): string {
+  const hash = createHash('sha256').update(program);
+  const builders = readdirSync(import.meta.dirname).map((name) => join(import.meta.dirname, name));
+  const all = [nodeBinary, join(repoDir, 'sea-config.json'), ...files, ...builders.sort()];
+  for (const file of all) hash.update(hashFile(file));
+  return hash.update(JSON.stringify([libraries, epochSec])).digest('hex');
+}
+
+function isBuilt(outDir: string, key: string): boolean {
+  const parts = ['durantic', 'bundle/durantic', 'bundle/manifest.json', archiveName, `${archiveName}.sha256`];
+  if (!parts.every((part) => existsSync(join(outDir, part)))) return false;
+  const keyPath = join(outDir, keyFile);
+  return existsSync(keyPath) && readFileSync(keyPath, 'utf8') === key;
+}
+
+/** The key goes last: a build that breaks off here is made again. `durantic` is a link into the bundle's folder. */
+function putInPlace(workDir: string, outDir: string): void {
+  rmSync(join(outDir, keyFile), { force: true });
+  const bundleDir = join(outDir, 'bundle');
+  if (existsSync(bundleDir)) renameSync(bundleDir, join(workDir, 'old-bundle'));
+  renameSync(join(workDir, 'bundle'), bundleDir);
+  for (const name of [archiveName, `${archiveName}.sha256`]) renameSync(join(workDir, name), join(outDir, name));
+  symlinkSync('bundle/durantic', join(workDir, 'link'));
+  renameSync(join(workDir, 'link'), join(outDir, 'durantic'));
+  renameSync(join(workDir, keyFile), join(outDir, keyFile));
+}
