@@ -5,11 +5,14 @@ import { buildBinary } from './build-binary.ts';
 
 const { values } = parseArgs({ options: { out: { type: 'string' }, quiet: { type: 'boolean', default: false } } });
 const startedMs = performance.now();
-const result = await buildBinary(values.out === undefined ? {} : { outDir: values.out });
-const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-if (result.isNew || !values.quiet) {
-  const what = result.isNew ? 'built' : 'unchanged';
-  console.log(
-    `${what} in ${seconds} s: ${relative(process.cwd(), result.binary)}, ${relative(process.cwd(), result.archive)}`,
-  );
+try {
+  const result = await buildBinary(values.out === undefined ? {} : { outDir: values.out });
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  const files = [result.binary, result.archive].map((file) => relative(process.cwd(), file)).join(', ');
+  if (result.isNew || !values.quiet) console.log(`${result.isNew ? 'built' : 'unchanged'} in ${seconds} s: ${files}`);
+} catch (error) {
+  // esbuild has printed the places already; its stack trace would bury them.
+  const isBundling = error instanceof Error && 'errors' in error;
+  console.error(`build-binary: ${isBundling ? 'the program cannot be bundled, see above' : describeError(error)}`);
+  process.exitCode = 1;
 }
