@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { execa, type Result } from 'execa';
 import { abortError } from './abort.ts';
 import { ProvisionError } from './errors.ts';
 
@@ -32,16 +32,37 @@ export async function runCommand(
   options: RunCommandOptions = {},
 ): Promise<CommandResult> {
   const result = await execa(file, args, {
-    reject: false,
+    ...processOptions(options),
     stripFinalNewline: false,
     maxBuffer: largestOutputBytes,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+  });
+  const exitCode = checkedExitCode(file, args, result, options);
+  return { stdout: String(result.stdout), stderr: String(result.stderr), exitCode };
+}
+
+/** What every program is started with: our PATH, no translation, an end that the signal can force. */
+export function processOptions(options: RunCommandOptions) {
+  return {
+    reject: false,
     forceKillAfterDelay: killAfterMs,
     env: { ...options.env, LC_ALL: 'C', PATH: toolPath() },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-  });
+  } as const;
+}
+
+/**
+ * The exit code of a program that has ended as it should.
+ * @throws ProvisionError `tool_missing`, `tool_failed`, `aborted`.
+ */
+export function checkedExitCode(
+  file: string,
+  args: readonly string[],
+  result: Pick<Result, 'isCanceled' | 'code' | 'exitCode' | 'timedOut' | 'signal' | 'stderr' | 'cause'>,
+  options: RunCommandOptions,
+): number {
   if (result.isCanceled && options.signal) throw abortError(options.signal);
   const command = [file, ...args].join(' ');
   if (result.code === 'ENOENT' && result.exitCode === undefined) {
@@ -60,7 +81,7 @@ export async function runCommand(
       cause: result.exitCode === undefined ? result.cause : undefined,
     });
   }
-  return { stdout: String(result.stdout), stderr: String(result.stderr), exitCode };
+  return exitCode;
 }
 
 /** The PATH that tools are looked up in: the caller's, then the folders where sgdisk and mkfs live. */
