@@ -36,6 +36,7 @@ export const errorCodes = {
   document_invalid: 'input',
   registry_auth: 'input',
   target_not_found: 'input',
+  target_ambiguous: 'input',
   confirmation_required: 'input',
   image_build_failed: 'input',
   not_implemented: 'input',
