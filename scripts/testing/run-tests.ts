@@ -1,0 +1,77 @@
+import { appendFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeError } from '../../core/base/describe-error.ts';
+import { runCommand } from '../../core/base/run-command.ts';
+import { repoDir } from '../build/paths.ts';
+import { budgetMinutes, type PartName, type PartTime } from './budget.ts';
+import { findLeaks, networkNamespaces, runMarker } from './leaks.ts';
+import { countsOf, runSuite, type SuiteResult } from './run-suite.ts';
+import { type Selection, selectTests } from './suites.ts';
+
+const print = (line: string): void => console.log(line);
+
+/** Tests start with a temporary folder of this run and its mark, so that what they leave behind can be told apart. */
+async function runSelections(selections: readonly Selection[]): Promise<SuiteResult[]> {
+  const runId = `${process.pid}-${Date.now()}`;
+  const tempDir = realpathSync(mkdtempSync(join(tmpdir(), 'durantic-run-')));
+  const namespaces = networkNamespaces();
+  process.env['TMPDIR'] = tempDir;
+  process.env[runMarker] = runId;
+  const results: SuiteResult[] = [];
+  try {
+    for (const selection of selections) {
+      const result = await runSuite(selection, print);
+      const leaks = await findLeaks(runId, tempDir, namespaces);
+      for (const { remove } of leaks) await Promise.resolve(remove()).catch(() => undefined);
+      const failures = leaks.map(({ what }) => `${result.name} left behind: ${what}`);
+      results.push({ ...result, failures: [...result.failures, ...failures] });
+      note({ part: result.name as PartName, seconds: result.seconds });
+    }
+  } finally {
+    rmSync(tempDir, { recursive: true, force: true });
+  }
+  return results;
+}
+
+/** For .ci/run: a line per part in the file that DURANTIC_TIMES_FILE names. */
+function note(time: PartTime | { readonly counts: readonly [number, number, number] }): void {
+  const file = process.env['DURANTIC_TIMES_FILE'];
+  if (file === undefined || ('part' in time && !(time.part in budgetMinutes))) return;
+  appendFileSync(file, `${JSON.stringify(time)}\n`);
+}
+
+/** Lists and counts at the end, so that the reason of a failure stands near the last line. */
+function summarize(results: readonly SuiteResult[]): number {
+  const sum = {
+    passed: results.reduce((total, { passed }) => total + passed, 0),
+    failures: results.flatMap(({ failures }) => failures),
+    skipped: results.flatMap(({ skipped }) => skipped),
+  };
+  const mayNotSkip = process.env['NO_SKIP'] === '1' && sum.skipped.length > 0;
+  if (sum.skipped.length > 0) print(`\nSkipped:\n${sum.skipped.map((line) => `  ${line}`).join('\n')}`);
+  if (sum.failures.length > 0) print(`\nFailed:\n\n${sum.failures.join('\n\n')}`);
+  if (mayNotSkip) print('\nNO_SKIP=1: a skipped test fails the run');
+  const isEmpty = sum.passed === 0 && sum.failures.length === 0;
+  if (isEmpty) print('\nno test ran');
+  print(`\n${countsOf(sum)}`);
+  note({ counts: [sum.passed, sum.failures.length, sum.skipped.length] });
+  return sum.failures.length > 0 || mayNotSkip || isEmpty ? 1 : 0;
+}
+
+try {
+  process.chdir(repoDir);
+  const selections = selectTests(process.argv.slice(2));
+  if (selections.some(({ suite }) => suite.usesBinary)) {
+    const built = await runCommand(join(repoDir, 'scripts', 'build-binary'), ['--quiet']);
+    if (built.stdout !== '') print(built.stdout.trim());
+  }
+  note({
+    part: 'installs and builds',
+    seconds: Date.now() / 1000 - Number(process.env['DURANTIC_STARTED'] ?? Date.now() / 1000),
+  });
+  process.exitCode = summarize(await runSelections(selections));
+} catch (error) {
+  console.error(`test: ${describeError(error)}`);
+  process.exitCode = 2;
+}
