@@ -84,9 +84,9 @@ export function verifyBytes(bytes: Uint8Array, expected: { digest: string; sizeB
   );
 }
 
-/** Digest of the bytes, in the algorithm of `like`. */
-export function digestOf(bytes: Uint8Array, like: string): string {
-  const { algorithm } = parseDigest(like);
+/** Digest of the bytes, in the algorithm of `like` (sha256 when there is none). */
+export function digestOf(bytes: Uint8Array, like: string | null): string {
+  const algorithm = like === null ? 'sha256' : parseDigest(like).algorithm;
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 

@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, getCACertificates } from 'node:tls';
+import { Agent, buildConnector } from 'undici';
+import { ProvisionError } from '../base/errors.ts';
+
+const connectTimeoutMs = 15_000;
+// Node gives each address 0.25 to 0.5 s, too little for a slow link to a host with several addresses.
+const addressTimeoutMs = 3000;
+
+/**
+ * Connections of one image source. HTTPS trusts the system's CA store (not Node's own list) and the certificates of
+ * `caFile` besides.
+ * @throws ProvisionError `usage` when the file cannot be read or holds no PEM certificate.
+ */
+export async function createDispatcher(caFile: string | undefined): Promise<Agent> {
+  const extra = caFile === undefined ? [] : [await readCaFile(caFile)];
+  const common = {
+    timeout: connectTimeoutMs,
+    allowH2: false,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: addressTimeoutMs,
+  };
+  const connectPlain = buildConnector(common);
+  let connectTls: buildConnector.connector | undefined;
+  return new Agent({
+    pipelining: 1,
+    bodyTimeout: 0,
+    allowH2: false,
+    connect: (options, callback) => {
+      if (options.protocol !== 'https:') return connectPlain(options, callback);
+      // Reading the store takes 50 ms, which plain HTTP need not pay; one context serves all connections.
+      connectTls ??= buildConnector({
+        ...common,
+        secureContext: createSecureContext({ ca: [...systemRoots(), ...extra] }),
+      });
+      connectTls(options, callback);
+    },
+  });
+}
+
+// The store is commonly there twice, as one file and as a folder of files.
+function systemRoots(): Set<string> {
+  return new Set(getCACertificates('system'));
+}
+
+async function readCaFile(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ProvisionError('usage', `the CA file ${path} cannot be read`, { cause });
+  });
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new ProvisionError('usage', `the CA file ${path} holds no PEM certificate`);
+}
