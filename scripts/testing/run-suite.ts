@@ -74,7 +74,11 @@ function take(event: TestEvent, file: string, state: FileState, isFiltered: bool
   if (event.type === 'test:fail') {
     // A parent only says that a child failed, which was counted.
     if (event.data.details.error.failureType === 'subtestsFailed') return undefined;
-    state.failures.push(describeFailure(where, name === file ? 'the file itself' : name, event.data.details.error));
+    state.failures.push(
+      name === file
+        ? `${where}: the file itself failed\n${lastLines(state.output, 15)}`
+        : describeFailure(where, name, event.data.details.error),
+    );
   } else if (name === file) {
     // Node reports a file without tests as one passed test.
     if (!isFiltered) state.failures.push(`${where}: defines no test`);
@@ -99,9 +103,13 @@ function printFile(file: string, state: FileState, seconds: number, print: (line
   const mark = state.failures.length > 0 ? '✖' : '✔';
   print(`  ${mark} ${relative(repoDir, file)}  ${notes.join(', ')}  ${seconds.toFixed(1)} s`);
   if (state.failures.length === 0) return;
-  const output = state.output.join('').trimEnd();
-  if (output !== '') print(indent(output.split('\n').slice(-40).join('\n')));
+  const output = lastLines(state.output, 40);
+  if (output !== '') print(indent(output));
   for (const failure of state.failures) print(indent(failure));
+}
+
+function lastLines(output: readonly string[], count: number): string {
+  return output.join('').trimEnd().split('\n').slice(-count).join('\n');
 }
 
 function indent(text: string): string {

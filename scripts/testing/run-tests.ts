@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '../../core/base/describe-error.ts';
+import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { repoDir } from '../build/paths.ts';
 import { budgetMinutes, type PartName, type PartTime } from './budget.ts';
@@ -72,6 +73,9 @@ try {
   });
   process.exitCode = summarize(await runSelections(selections));
 } catch (error) {
+  // What a build printed tells more than that it failed.
+  if (error instanceof ProvisionError && typeof error.facts['stderr'] === 'string')
+    console.error(error.facts['stderr']);
   console.error(`test: ${describeError(error)}`);
   process.exitCode = 2;
 }
