@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { errorCodes, exitCodeOfKind } from '../../../core/base/error-codes.ts';
+import { glibcFloor } from '../../../protocol/bundle-manifest.ts';
+import { repoDir } from './source-files.ts';
+
+const read = (path: string): string => readFileSync(join(repoDir, path), 'utf8');
+
+/** Rows of the Markdown table that has the given first heading. */
+function tableRows(text: string, firstHeading: string): string[][] {
+  const lines = text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${firstHeading} |`));
+  assert.notEqual(start, -1, `no table that begins with ${firstHeading}`);
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
+  return lines.slice(start + 2, end === -1 ? undefined : end).map((line) =>
+    line
+      .slice(1, -1)
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim()),
+  );
+}
+
+test('docs/errors.md has one complete row for every error code, with its kind', () => {
+  const rows = tableRows(read('docs/errors.md'), 'code');
+  const documented = Object.fromEntries(rows.map(([code = '', kind]) => [code.replaceAll('`', ''), kind]));
+  assert.deepEqual(documented, { ...errorCodes });
+  assert.equal(rows.length, Object.keys(errorCodes).length, 'a code has two rows');
+  for (const row of rows) {
+    assert.equal(row.length, 5, `not five cells: ${row[0]}`);
+    assert.ok(
+      row.every((cell) => cell !== ''),
+      `an empty cell: ${row[0]}`,
+    );
+  }
+});
+
+test('exit codes in docs/errors.md and README are those of the program', () => {
+  for (const path of ['docs/errors.md', 'README.md']) {
+    const rows = tableRows(read(path), 'kind');
+    const documented = Object.fromEntries(rows.map((row) => [row[0]?.replaceAll('`', ''), Number(row.at(-1))]));
+    assert.deepEqual(documented, { ...exitCodeOfKind }, path);
+  }
+});
+
+test('README states the glibc that the program is checked for', () => {
+  const stated = /glibc (\d+\.\d+)/.exec(read('README.md'))?.[1];
+  assert.equal(stated, glibcFloor);
+});
+
+test('every relative link in the documents leads somewhere', () => {
+  const names = readdirSync(join(repoDir, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.md'),
+  );
+  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...names.map((name) => join('docs', name))];
+  const broken = documents.flatMap((path) =>
+    [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+      .map((match) => join(dirname(path), match[1] ?? ''))
+      .filter((target) => !existsSync(join(repoDir, target)))
+      .map((target) => `${path} → ${target}`),
+  );
+  assert.deepEqual(broken, []);
+});
+
+test('every decision record has its number, a title and its parts', () => {
+  const names = readdirSync(join(repoDir, 'docs', 'adr')).sort();
+  assert.ok(names.length > 0);
+  names.forEach((name, index) => {
+    assert.match(name, new RegExp(`^${String(index + 1).padStart(4, '0')}-[a-z0-9-]+\\.md$`), 'numbers have no gaps');
+    const text = read(join('docs', 'adr', name));
+    for (const part of [/^# \d+\. .+/, /^Date: \d{4}-\d\d-\d\d$/m, /^## Question$/m, /^## Tried$/m, /^## Chosen$/m]) {
+      assert.match(text, part, name);
+    }
+  });
+});
