@@ -68,6 +68,8 @@ export interface VmFiles {
   readonly dir: string;
   readonly consoleLog: string;
   readonly consoleSocket: string;
+  /** What SeaBIOS says about itself (debug port 0x402); empty under Debian's OVMF, which speaks on the console. */
+  readonly firmwareLog: string;
   readonly proofFile: string;
   readonly qmpSocket: string;
   readonly stderrLog: string;
@@ -78,6 +80,7 @@ export function vmFiles(dir: string): VmFiles {
     dir,
     consoleLog: join(dir, 'console.log'),
     consoleSocket: join(dir, 'console.sock'),
+    firmwareLog: join(dir, 'firmware.log'),
     proofFile: join(dir, 'proof.jsonl'),
     qmpSocket: join(dir, 'qmp.sock'),
     stderrLog: join(dir, 'qemu.stderr'),
@@ -99,6 +102,8 @@ export function qemuArguments(options: VmOptions, files: VmFiles, nonce: string)
     ...['-qmp', `unix:${files.qmpSocket},server=on,wait=off`],
     ...['-chardev', `socket,id=console,path=${files.consoleSocket},server=on,wait=off,logfile=${files.consoleLog}`],
     ...['-serial', 'chardev:console'],
+    ...['-chardev', `file,id=firmware,path=${files.firmwareLog}`],
+    ...['-device', 'isa-debugcon,iobase=0x402,chardev=firmware'],
     ...['-device', 'virtio-serial-pci', '-chardev', `file,id=proof,path=${files.proofFile}`],
     ...['-device', 'virtserialport,chardev=proof,name=durantic.proof'],
     ...firmwareArguments(options.firmware, files.dir),
@@ -153,10 +158,11 @@ export function diskArguments(disk: VmDisk, index: number): string[] {
 }
 
 function blockNodes(disk: VmDisk, id: string): { node: string; arguments: string[] } {
-  const cache = { direct: false, 'no-flush': (disk.cache ?? 'unsafe') === 'unsafe' };
   const readOnly = disk.readOnly ?? false;
   const result: string[] = [];
   const add = (node: Record<string, unknown>): void => {
+    // Only the lowest node may leave out flushes: one that did above the log would keep them from it.
+    const cache = { direct: false, 'no-flush': node['driver'] === 'file' && (disk.cache ?? 'unsafe') === 'unsafe' };
     result.push('-blockdev', JSON.stringify({ 'read-only': readOnly, cache, discard: 'unmap', ...node }));
   };
   add({ 'node-name': `${id}-file`, driver: 'file', filename: disk.file });

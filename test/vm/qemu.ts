@@ -87,6 +87,14 @@ export class Vm {
     return await this.#wait(`${pattern} on its console`, options.timeoutMs, () => pattern.exec(this.console) ?? false);
   }
 
+  /** Waits until the firmware has found nothing to boot: the shell of OVMF, or SeaBIOS's last word. */
+  async waitForNothingToBoot(options: { timeoutMs: number }): Promise<void> {
+    await this.#wait('the firmware to find nothing to boot', options.timeoutMs, () => {
+      const seabios = existsSync(this.files.firmwareLog) ? readFileSync(this.files.firmwareLog, 'latin1') : '';
+      return seabios.includes('No bootable device') || /^Shell> /m.test(this.console);
+    });
+  }
+
   /** Waits until QEMU has ended by itself because the guest switched itself off; its disks are then at rest. */
   async waitForPoweroff(options: { timeoutMs: number }): Promise<void> {
     const isOver = (): boolean => this.hasEnded && this.#qmp?.isClosed === true;
@@ -162,11 +170,6 @@ export class Vm {
     });
   }
 
-  /** The last lines of the console, for errors. */
-  consoleTail(lines: number = consoleTailLines): string {
-    return this.console.trimEnd().split('\n').slice(-lines).join('\n');
-  }
-
   #events(name: string): readonly QmpEvent[] {
     return (this.#qmp?.events ?? []).filter((event) => event.name === name);
   }
@@ -199,7 +202,13 @@ export class Vm {
     const stderr = existsSync(this.files.stderrLog) ? readFileSync(this.files.stderrLog, 'utf8').trim() : '';
     const parts = [`guest ${this.name}, ${this.seconds.toFixed(1)} s after its start: ${message}`];
     if (stderr !== '') parts.push(`QEMU said: ${stderr}`);
-    parts.push(`last ${consoleTailLines} lines of the console:`, this.consoleTail());
+    const firmware = existsSync(this.files.firmwareLog) ? readFileSync(this.files.firmwareLog, 'latin1') : '';
+    if (this.console.trim() === '') parts.push('last 5 lines of the firmware:', lastLines(firmware, 5));
+    else parts.push(`last ${consoleTailLines} lines of the console:`, lastLines(this.console, consoleTailLines));
     return new Error(parts.join('\n'), { cause });
   }
+}
+
+function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n');
 }

@@ -21,10 +21,11 @@ export class Qmp implements Disposable {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    // Without a listener an error of the socket would end the process; `close` follows and tells the waiting commands.
-    socket.on('error', () => undefined);
+    // Without a listener an error would end the process; `close` follows and tells the waiting commands.
+    const lines = createInterface({ input: socket });
+    for (const emitter of [socket, lines]) emitter.on('error', () => undefined);
     socket.on('close', () => this.#close());
-    createInterface({ input: socket }).on('line', (line) => this.#receive(line));
+    lines.on('line', (line) => this.#receive(line));
   }
 
   /** Connects and leaves the negotiation mode. The socket must already listen. */
