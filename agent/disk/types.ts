@@ -20,8 +20,15 @@ export interface Target {
 export interface OpenTarget extends Target, AsyncDisposable {
   /** The file descriptor of the whole disk (for ioctls). */
   readonly fd: number;
-  /** Set when the target was a plain file that was attached to this loop device. */
+  /** The plain file behind the loop device that was attached for it; null for a block device. */
   readonly loopOf: string | null;
+  /** Partitions made known by BLKPG, with the node that we had to make ourselves; close takes both away again. */
+  readonly registered: Map<number, string | null>;
+  /**
+   * Lets go of the O_EXCL open that keeps others from mounting or formatting the disk: while it is held, nobody can
+   * mount or format its partitions either, we included. `registerPartitions` calls it.
+   */
+  releaseExclusive(): Promise<void>;
 }
 
 /** Everything about a disk that decides whether it may be written, and that identifies it. Read from sysfs. */
@@ -59,6 +66,10 @@ export interface DiskUser {
   readonly detail: string;
   /** True when it lies wholly on this disk and may be torn down (swap, md, LVM). */
   readonly canStop: boolean;
+  /** How many devices lie between the disk and this user: what is stacked highest is stopped first. */
+  readonly depth: number;
+  /** LVM: UUID of the volume group, as `vgchange --select vg_uuid=` takes it. */
+  readonly vgUuid?: string;
 }
 
 /** One used GPT entry. */
@@ -89,6 +100,9 @@ export interface Gpt {
   readonly partitions: readonly GptPartition[];
 }
 
+/** Reads exactly `lengthBytes` at the offset of a disk, partition or file. */
+export type ReadBytes = (offsetBytes: number, lengthBytes: number) => Promise<Buffer>;
+
 /** Bytes of a region, in bytes from the start of the disk. */
 export interface ByteRange {
   readonly offsetBytes: number;
@@ -106,6 +120,31 @@ export interface GrownTable {
   readonly tailOffsetBytes: number;
   /** False where another partition follows the root. */
   readonly rootCanGrow: boolean;
+}
+
+/** One trace of earlier use that was found and removed. */
+export interface RemovedSignature {
+  /** `LVM2_member`, `linux_raid_member 1.2`, `zfs_member label 2`, `gpt backup`, … */
+  readonly name: string;
+  /** From the start of the disk. */
+  readonly offsetBytes: number;
+  /** `whole disk` or `old partition 3`. */
+  readonly where: string;
+}
+
+/** What erasing a disk did and found. */
+export interface EraseReport {
+  readonly removed: readonly RemovedSignature[];
+  /** Ranges that were overwritten with zeros by us. */
+  readonly overwritten: readonly ByteRange[];
+  /** Ranges that the device was told to forget (BLKDISCARD); what they read as afterwards is not relied on. */
+  readonly discarded: readonly ByteRange[];
+  /** Ranges that are zero for sure: BLKZEROOUT succeeded and samples read back as zero. */
+  readonly zeroed: readonly ByteRange[];
+  /** Partitions that the kernel knew of and was made to forget. */
+  readonly forgottenPartitions: readonly number[];
+  /** One sentence each, for people: exactly what was done. */
+  readonly said: readonly string[];
 }
 
 export interface DiskContext {
