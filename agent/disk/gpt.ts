@@ -174,7 +174,7 @@ function refuseBadExtents(partitions: readonly GptPartition[], gpt: Omit<Gpt, 'p
 
 function lba(buffer: Buffer, offset: number, what: string): number {
   const value = buffer.readBigUInt64LE(offset);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER / 4096)) {
+  if (value > BigInt(Math.floor(Number.MAX_SAFE_INTEGER / 4096))) {
     throw invalid(`the GPT says that ${what} is at sector ${value}`, { lba: value.toString() });
   }
   return Number(value);
