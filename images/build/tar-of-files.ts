@@ -1,3 +1,5 @@
+import { ProvisionError } from '../../core/base/errors.ts';
+
 const blockBytes = 512;
 
 export interface TarFile {
@@ -12,8 +14,14 @@ export function tarOfFiles(files: readonly TarFile[]): Buffer {
   return Buffer.concat([...parts, tarEnd()]);
 }
 
-/** Header of one regular file (POSIX.1-2017 pax, ustar interchange format). `sizeBytes` below 8 GiB. */
+/**
+ * Header of one regular file (POSIX.1-2017 pax, ustar interchange format).
+ * @throws ProvisionError `image_build_failed` for 8 GiB and more, which the format cannot say.
+ */
 export function tarHeader(name: string, sizeBytes: number): Buffer {
+  if (sizeBytes >= 8 ** 11) {
+    throw new ProvisionError('image_build_failed', `${name} has ${sizeBytes} bytes, too many for a tar header`);
+  }
   const header = Buffer.alloc(blockBytes);
   header.write(name, 0, 100, 'utf8');
   header.write('0000644\0', 100, 'latin1');
