@@ -36,7 +36,11 @@ async function runTests(times: string): Promise<number | 'stopped'> {
     env: { ...process.env, DURANTIC_TIMES_FILE: times },
   });
   const endGroup = (signal: NodeJS.Signals): void => {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch {
+      // The group has ended by itself.
+    }
   };
   let isStopped = false;
   const limit = setTimeout(
@@ -44,7 +48,7 @@ async function runTests(times: string): Promise<number | 'stopped'> {
       isStopped = true;
       console.log(`\nstopped: the run has used ${totalLimitMinutes} minutes`);
       endGroup('SIGTERM');
-      setTimeout(() => endGroup('SIGKILL'), 10_000).unref();
+      setTimeout(() => endGroup('SIGKILL'), 30_000).unref();
     },
     Math.max(0, totalLimitMinutes * 60 - elapsedSec()) * 1000,
   );

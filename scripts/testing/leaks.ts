@@ -6,8 +6,6 @@ import { runCommand } from '../../core/base/run-command.ts';
 /** Environment variable that marks every process that a run of tests starts. */
 export const runMarker = 'DURANTIC_TEST_RUN';
 
-const stragglersMs = 3000;
-
 export interface Leak {
   readonly what: string;
   /** Takes it away. */
@@ -17,11 +15,15 @@ export interface Leak {
 /**
  * What tests left behind. Only what belongs to this run counts: processes that carry its id in their environment,
  * mounts, loop devices and folders inside its temporary folder, network namespaces that are new and named by us.
- * The order is that in which they can be taken away.
+ * The order is that in which they can be taken away. A process that was told to end gets `stragglersMs` for it.
  */
-export async function findLeaks(runId: string, tempDir: string, namespacesBefore: readonly string[]): Promise<Leak[]> {
+export async function findLeaks(
+  runId: string,
+  tempDir: string,
+  namespacesBefore: readonly string[],
+  stragglersMs = 3000,
+): Promise<Leak[]> {
   const deadline = Date.now() + stragglersMs;
-  // A process that was told to end may need a moment.
   while (ownProcesses(runId).length > 0 && Date.now() < deadline) await delay(100);
   return [
     ...ownProcesses(runId),

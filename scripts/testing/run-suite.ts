@@ -25,7 +25,11 @@ interface FileState {
 type TestEvent = Awaited<ReturnType<typeof run>> extends AsyncIterable<infer E> ? E : never;
 
 /** Runs the selected files and says one line per file; a failing file also shows what it printed. */
-export async function runSuite(selection: Selection, print: (line: string) => void): Promise<SuiteResult> {
+export async function runSuite(
+  selection: Selection,
+  print: (line: string) => void,
+  stop: AbortSignal,
+): Promise<SuiteResult> {
   const { suite, files, pattern } = selection;
   const startedMs = performance.now();
   const states = new Map<string, FileState>(
@@ -36,7 +40,7 @@ export async function runSuite(selection: Selection, print: (line: string) => vo
     files: [...files],
     concurrency: suite.concurrency,
     timeout: suite.testTimeoutMs,
-    signal: AbortSignal.timeout(suite.deadlineMs),
+    signal: AbortSignal.any([stop, AbortSignal.timeout(suite.deadlineMs)]),
     execArgv: ['--disable-warning=ExperimentalWarning'],
     ...(pattern === undefined ? {} : { testNamePatterns: [pattern] }),
   });

@@ -12,6 +12,10 @@ import { type Selection, selectTests } from './suites.ts';
 
 const print = (line: string): void => console.log(line);
 
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+
 /** Tests start with a temporary folder of this run and its mark, so that what they leave behind can be told apart. */
 async function runSelections(selections: readonly Selection[]): Promise<SuiteResult[]> {
   const runId = `${process.pid}-${Date.now()}`;
@@ -20,18 +24,16 @@ async function runSelections(selections: readonly Selection[]): Promise<SuiteRes
   process.env['TMPDIR'] = tempDir;
   process.env[runMarker] = runId;
   const results: SuiteResult[] = [];
-  try {
-    for (const selection of selections) {
-      const result = await runSuite(selection, print);
-      const leaks = await findLeaks(runId, tempDir, namespaces);
-      for (const { remove } of leaks) await Promise.resolve(remove()).catch(() => undefined);
-      const failures = leaks.map(({ what }) => `${result.name} left behind: ${what}`);
-      results.push({ ...result, failures: [...result.failures, ...failures] });
-      note({ part: result.name as PartName, seconds: result.seconds });
-    }
-  } finally {
-    rmSync(tempDir, { recursive: true, force: true });
+  for (const selection of selections) {
+    if (stop.signal.aborted) break;
+    const result = await runSuite(selection, print, stop.signal);
+    const leaks = await findLeaks(runId, tempDir, namespaces);
+    for (const { remove } of leaks) await Promise.resolve(remove()).catch(() => undefined);
+    const failures = leaks.map(({ what }) => `${result.name} left behind: ${what}`);
+    results.push({ ...result, failures: [...result.failures, ...failures] });
+    note({ part: result.name as PartName, seconds: result.seconds });
   }
+  rmSync(tempDir, { recursive: true, force: true });
   return results;
 }
 
@@ -53,11 +55,12 @@ function summarize(results: readonly SuiteResult[]): number {
   if (sum.skipped.length > 0) print(`\nSkipped:\n${sum.skipped.map((line) => `  ${line}`).join('\n')}`);
   if (sum.failures.length > 0) print(`\nFailed:\n\n${sum.failures.join('\n\n')}`);
   if (mayNotSkip) print('\nNO_SKIP=1: a skipped test fails the run');
+  if (stop.signal.aborted) print(`\n${describeError(stop.signal.reason)} before all tests had run`);
   const isEmpty = sum.passed === 0 && sum.failures.length === 0;
   if (isEmpty) print('\nno test ran');
   print(`\n${countsOf(sum)}`);
   note({ counts: [sum.passed, sum.failures.length, sum.skipped.length] });
-  return sum.failures.length > 0 || mayNotSkip || isEmpty ? 1 : 0;
+  return sum.failures.length > 0 || mayNotSkip || isEmpty || stop.signal.aborted ? 1 : 0;
 }
 
 try {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { selectTests } from '../../../../scripts/testing/suites.ts';
+import { Resources } from '../../../resources.ts';
+
+const tree = {
+  'unit/a.test.ts': "test('F43 pure part', () => {});",
+  'unit/helper.ts': "export const name = 'F43 not a test';",
+  'disk/deep/b.test.ts': "test(`F43 on a disk`, () => {}); test('F431 other', () => {});",
+  'vm/c.test.ts': 'test("S3 scenario", () => {});',
+  'bench/d.test.ts': "test('speed', () => {});",
+};
+
+/** Which files each suite would run, by their names relative to test/. */
+function select(resources: Resources, args: readonly string[]): Record<string, string[]> {
+  const root = resources.tempDir();
+  for (const [name, text] of Object.entries(tree)) {
+    mkdirSync(dirname(join(root, 'test', name)), { recursive: true });
+    writeFileSync(join(root, 'test', name), text);
+  }
+  const selections = selectTests(args, root);
+  return Object.fromEntries(
+    selections.map(({ suite, files }) => [suite.name, files.map((file) => file.slice(root.length + '/test/'.length))]),
+  );
+}
+
+const cases: readonly [string, readonly string[], Record<string, string[]>][] = [
+  [
+    'no argument means the known suites, not those by hand',
+    [],
+    { unit: ['unit/a.test.ts'], disk: ['disk/deep/b.test.ts'], vm: ['vm/c.test.ts'] },
+  ],
+  ['a suite by name', ['disk'], { disk: ['disk/deep/b.test.ts'] }],
+  ['a suite by hand', ['bench'], { bench: ['bench/d.test.ts'] }],
+  ['a row in every suite that names it', ['F43'], { unit: ['unit/a.test.ts'], disk: ['disk/deep/b.test.ts'] }],
+  ['a scenario', ['S3'], { vm: ['vm/c.test.ts'] }],
+  ['a file', ['test/unit/a.test.ts'], { unit: ['unit/a.test.ts'] }],
+  ['a folder', ['test/disk/deep'], { disk: ['disk/deep/b.test.ts'] }],
+];
+for (const [what, args, expected] of cases) {
+  test(`selected: ${what}`, async () => {
+    await using resources = new Resources();
+    assert.deepEqual(select(resources, args), expected);
+  });
+}
+
+test('a row selects tests by the whole id', async () => {
+  await using resources = new Resources();
+  const root = resources.tempDir();
+  mkdirSync(join(root, 'test/unit'), { recursive: true });
+  writeFileSync(join(root, 'test/unit/a.test.ts'), "test('F4 x', () => {});");
+  const pattern = selectTests(['F4'], root)[0]?.pattern;
+  assert.ok(pattern?.test('F4 dirty disk: x'));
+  assert.ok(pattern?.test('F4: x'));
+  assert.equal(pattern?.test('F43 x'), false);
+  assert.equal(pattern?.test('not F4'), false);
+});
+
+test('an argument that selects nothing is an error', async () => {
+  await using resources = new Resources();
+  for (const argument of ['F99', 'disc', 'test/unit/none.test.ts']) {
+    assert.throws(() => select(resources, [argument]), { message: `no test is named by ${argument}` });
+  }
+});
