@@ -46,8 +46,8 @@ export async function planGrownTable(options: PlanTableOptions, ctx: DiskContext
   const tailBytes = backupTableBytes(target.sectorBytes);
   const table = {
     rootNumber: root.number,
-    head: await readShadow(shadow.file, 0, headBytes),
-    tail: await readShadow(shadow.file, target.sizeBytes - tailBytes, tailBytes),
+    head: await readShadow(shadow.path, 0, headBytes),
+    tail: await readShadow(shadow.path, target.sizeBytes - tailBytes, tailBytes),
     tailOffsetBytes: target.sizeBytes - tailBytes,
     rootCanGrow,
   };

@@ -61,7 +61,8 @@ async function writeSparse(file: string, options: ShadowOptions): Promise<void> 
   }
 }
 
-async function memoryFolder(): Promise<string> {
+/** A folder in memory, else the one for temporary files. */
+export async function memoryFolder(): Promise<string> {
   for (const folder of ['/dev/shm', '/run']) {
     const type = await statfs(folder).then(
       (stats) => stats.type,

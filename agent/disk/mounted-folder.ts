@@ -1,0 +1,26 @@
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCommand } from '../../core/base/run-command.ts';
+import type { DiskContext } from './types.ts';
+
+/** A filesystem mounted on a folder of its own, for as long as the object lives. */
+export interface MountedFolder extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Mounts a device on a new folder; `options` as for `mount -o`. @throws ProvisionError `tool_failed` */
+export async function mountFolder(device: string, options: string, ctx: DiskContext): Promise<MountedFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'durantic-root-'));
+  try {
+    await runCommand('mount', ['-o', options, '--', device, path], { signal: ctx.signal });
+  } catch (error) {
+    await rmdir(path);
+    throw error;
+  }
+  const unmount = async (): Promise<void> => {
+    await runCommand('umount', [path]);
+    await rmdir(path);
+  };
+  return { path, [Symbol.asyncDispose]: unmount };
+}
