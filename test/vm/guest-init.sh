@@ -5,7 +5,10 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 exec </dev/null >/dev/console 2>&1
-while read -r module; do insmod "$module" || echo "init: cannot insert $module"; done </etc/modules-in-order
+while read -r module; do
+  case $module in */efivarfs.ko) [ -d /sys/firmware/efi ] || continue ;; esac
+  insmod "$module" || echo "init: cannot insert $module"
+done </etc/modules-in-order
 mkdir -p /dev/pts /dev/shm /run /tmp
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm

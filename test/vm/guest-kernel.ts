@@ -75,20 +75,40 @@ function moduleName(file: string): string {
 }
 
 async function kernelPackage(): Promise<{ name: string; version: string }> {
-  const meta = (await runCommand('apt-cache', ['show', '--no-all-versions', 'linux-image-amd64'])).stdout;
-  const name = /^Depends: (?:.*, )?(linux-image-\S+)/m.exec(meta)?.[1];
-  if (name === undefined) throw new Error('apt knows no linux-image-amd64: run apt-get update');
+  const found = await askForKernel();
+  if (found !== undefined) return found;
+  await runCommand('apt-get', ['-qq', 'update']);
+  const updated = await askForKernel();
+  if (updated === undefined) throw new Error('apt knows no linux-image-amd64');
+  return updated;
+}
+
+/** What the package linux-image-amd64 stands for at present; undefined where apt has no lists. */
+async function askForKernel(): Promise<{ name: string; version: string } | undefined> {
+  const args = ['show', '--no-all-versions', 'linux-image-amd64'];
+  const meta = (await runCommand('apt-cache', args, { okExitCodes: [0, 100] })).stdout;
+  const name = /^Depends: (?:.*, )?(linux-image-[^\s,]+)/m.exec(meta)?.[1];
+  if (name === undefined) return undefined;
   const policy = (await runCommand('apt-cache', ['policy', name])).stdout;
   const version = /^ *Candidate: (\S+)/m.exec(policy)?.[1];
-  if (version === undefined) throw new Error(`apt has no version of ${name}`);
-  return { name, version };
+  return version === undefined || version === '(none)' ? undefined : { name, version };
+}
+
+/** Lists that are a while old name versions that the mirror no longer has. */
+async function downloadPackage(dir: string, name: string, version: string): Promise<string> {
+  await runCommand('apt-get', ['-qq', 'download', `${name}=${version}`], { cwd: dir, okExitCodes: [0, 100] });
+  if (!readdirOf(dir).some((file) => file.endsWith('.deb'))) {
+    await runCommand('apt-get', ['-qq', 'update']);
+    await runCommand('apt-get', ['-qq', 'download', name], { cwd: dir });
+  }
+  const archive = readdirOf(dir).find((file) => file.endsWith('.deb'));
+  if (archive === undefined) throw new Error(`apt-get download gave no ${name}`);
+  return join(dir, archive);
 }
 
 async function unpackKernel(work: string, kernel: { name: string; version: string; release: string }): Promise<void> {
-  await runCommand('apt-get', ['download', `${kernel.name}=${kernel.version}`], { cwd: work });
-  const archive = readdirSync(work).find((file) => file.endsWith('.deb'));
-  if (archive === undefined) throw new Error(`apt-get download gave no ${kernel.name}`);
-  await runCommand('dpkg-deb', ['-x', join(work, archive), join(work, 'tree')]);
+  const archive = await downloadPackage(work, kernel.name, kernel.version);
+  await runCommand('dpkg-deb', ['-x', archive, join(work, 'tree')]);
   const result = join(work, 'result');
   mkdirSync(result);
   renameSync(join(work, 'tree/boot', `vmlinuz-${kernel.release}`), join(result, 'vmlinuz'));
