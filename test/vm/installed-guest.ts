@@ -16,7 +16,7 @@ const block = z.object({
 });
 
 /** What `installed-proof.py` tells of a system that was installed and has booted. */
-const installedFactsSchema = z.object({
+export const installedFactsSchema = z.object({
   root: z.object({
     source: z.string(),
     fstype: z.string(),
