@@ -1,7 +1,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 
 // ECMA-48 control sequences, character set selection, and single control characters.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
 const unprintable = /\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[78=>c]|[\r\0\x07\b]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
 const unfinishedSequence = /\x1b(\[[0-9;?=]*|[()])?$/;
 
 /**
