@@ -267,6 +267,12 @@ static const struct {
     {"blkFlushBuffers", do_blk_flush_buffers},
     {"syncfs", do_syncfs},
     {"syncFileRange", do_sync_file_range},
+    {"layerOpen", layer_open},
+    {"layerSetDirectory", layer_set_directory},
+    {"layerDirectory", layer_directory},
+    {"layerRun", layer_run_async},
+    {"layerCancel", layer_cancel},
+    {"layerClose", layer_close},
 };
 
 NAPI_MODULE_INIT() {

@@ -29,4 +29,12 @@ bool get_int_of(napi_env env, napi_value object, const char *name, int64_t *resu
 bool get_bytes(napi_env env, napi_value value, void **bytes, size_t *length);
 bool get_path(napi_env env, napi_value value, char *path, size_t size);
 
+/* layer.c */
+napi_value layer_open(napi_env env, napi_callback_info info);
+napi_value layer_set_directory(napi_env env, napi_callback_info info);
+napi_value layer_directory(napi_env env, napi_callback_info info);
+napi_value layer_run_async(napi_env env, napi_callback_info info);
+napi_value layer_cancel(napi_env env, napi_callback_info info);
+napi_value layer_close(napi_env env, napi_callback_info info);
+
 #endif

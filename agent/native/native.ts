@@ -35,6 +35,42 @@ export interface Native {
   syncfs(fd: number): Promise<void>;
   /** `flags`: `syncFileRangeFlags`, combined with `|`. */
   syncFileRange(fd: number, offsetBytes: number, lengthBytes: number, flags: number): Promise<void>;
+
+  /** A table of open folders for programs of `agent/layer`; `keptXattrs`: names that each end with NUL. */
+  layerOpen(keptXattrs: Uint8Array): NativeLayer;
+  /** Puts a descriptor into a slot (0…8703); the layer owns it from now on. -1 empties the slot. */
+  layerSetDirectory(layer: NativeLayer, slot: number, fd: number): void;
+  /** The descriptor in a slot, still the layer's; -1 when empty. */
+  layerDirectory(layer: NativeLayer, slot: number): number;
+  /**
+   * Runs the records from `startOffset` on, on a thread of the pool, in order. Rejects with a `LayerRunError` at the
+   * first that fails: those before it are done, those after it are not begun. One run at a time.
+   */
+  layerRun(
+    layer: NativeLayer,
+    program: Uint8Array,
+    startOffset: number,
+    chunks: readonly Uint8Array[],
+  ): Promise<{ readonly unsupportedXattrs: number }>;
+  /** The running program, and every later one, stops before its next record with ECANCELED. */
+  layerCancel(layer: NativeLayer): void;
+  /** Closes every descriptor; throws EBUSY while a program runs. */
+  layerClose(layer: NativeLayer): void;
+}
+
+declare const layerBrand: unique symbol;
+
+/** What `layerOpen` gives; nothing can be done with it here. */
+export interface NativeLayer {
+  readonly [layerBrand]: true;
+}
+
+/** Why a program stopped; `offset` is that of the record. */
+export interface LayerRunError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  readonly offset: number;
+  readonly unsupportedXattrs: number;
 }
 
 /** flock(2) */

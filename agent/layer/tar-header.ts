@@ -1,0 +1,90 @@
+import { readNumber, readOwner, TarFormatError, type TarTime } from './tar-numbers.ts';
+
+export const blockBytes = 512;
+
+/**
+ * One header block as it stands (POSIX ustar, GNU and v7; "The tar file format" in pax(1) and GNU tar's manual). Names
+ * are byte strings: one character per byte (latin1), whatever the archive's character set is.
+ */
+export interface TarHeader {
+  readonly name: string;
+  readonly linkName: string;
+  /** One character; `\0` is v7's regular file. */
+  readonly typeflag: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  readonly mtime: TarTime;
+  /** GNU and star headers have one. */
+  readonly atime: TarTime | null;
+  readonly major: number;
+  readonly minor: number;
+  readonly isGnu: boolean;
+}
+
+/** Whether a block is all zeros, as the two at the end of an archive are. */
+export function isZeroBlock(block: Buffer): boolean {
+  for (let index = 0; index < blockBytes; index += 1) if (block[index] !== 0) return false;
+  return true;
+}
+
+/** @throws TarFormatError when the checksum or a number is wrong. */
+export function parseTarHeader(block: Buffer): TarHeader {
+  checkSum(block);
+  const magic = block.toString('latin1', 257, 265);
+  const isUstar = magic.startsWith('ustar\0');
+  const isGnu = magic === 'ustar  \0';
+  const isStar = isUstar && block.toString('latin1', 508, 512) === 'tar\0';
+  const hasDevices = isUstar || isGnu;
+  const name = readText(block, 0, 100);
+  const prefix = isUstar ? readText(block, 345, isStar ? 131 : 155) : '';
+  return {
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    linkName: readText(block, 157, 100),
+    typeflag: String.fromCharCode(block[156] ?? 0),
+    mode: readNumber(block, 100, 8),
+    uid: readOwner(block, 108, 8),
+    gid: readOwner(block, 116, 8),
+    sizeBytes: readNumber(block, 124, 12),
+    mtime: { sec: readNumber(block, 136, 12), nsec: 0 },
+    atime: isStar ? { sec: readNumber(block, 476, 12), nsec: 0 } : isGnu ? gnuAccessTime(block) : null,
+    major: hasDevices ? readNumber(block, 329, 8) : 0,
+    minor: hasDevices ? readNumber(block, 337, 8) : 0,
+    isGnu,
+  };
+}
+
+/** Bytes up to the first NUL as a byte string. */
+export function readText(block: Buffer, offset: number, length: number): string {
+  let end = offset;
+  while (end < offset + length && block[end] !== 0) end += 1;
+  return block.toString('latin1', offset, end);
+}
+
+/** Old Go wrote a ustar prefix there, which is no number: then there is no time. */
+function gnuAccessTime(block: Buffer): TarTime | null {
+  if (block[345] === 0) return null;
+  try {
+    return { sec: readNumber(block, 345, 12), nsec: 0 };
+  } catch (error) {
+    if (error instanceof TarFormatError) return null;
+    throw error;
+  }
+}
+
+/** The sum of all bytes with the checksum field as blanks; some old writers took bytes as signed. */
+function checkSum(block: Buffer): void {
+  let unsigned = 8 * 0x20;
+  let highBytes = 0;
+  for (let index = 0; index < blockBytes; index += 1) {
+    if (index === 148) index = 156;
+    const byte = block[index] ?? 0;
+    unsigned += byte;
+    if (byte >= 0x80) highBytes += 1;
+  }
+  const stored = readNumber(block, 148, 8);
+  if (stored !== unsigned && stored !== unsigned - 256 * highBytes) {
+    throw new TarFormatError('the header checksum does not match');
+  }
+}
