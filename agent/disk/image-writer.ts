@@ -126,7 +126,7 @@ class EarlyFlusher {
 
   async finish(positionBytes: number): Promise<void> {
     await this.#pending;
-    this.#begin(positionBytes);
+    if (this.#begunBytes < positionBytes) this.#begin(positionBytes);
     await this.#pending;
   }
 
