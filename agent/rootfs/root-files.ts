@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   existsSync,
-  fsyncSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -92,7 +91,6 @@ export class RootFiles {
         const bytes = toBytes(data);
         writeAll(fd, bytes);
         ftruncateSync(fd, bytes.byteLength);
-        fsyncSync(fd);
       } finally {
         closeSync(fd);
       }
@@ -109,7 +107,6 @@ export class RootFiles {
       const fd = openSync(host, flags, 0o600);
       try {
         writeAll(fd, toBytes(data));
-        fsyncSync(fd);
       } finally {
         closeSync(fd);
       }
