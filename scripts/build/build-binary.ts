@@ -97,7 +97,9 @@ function inputKey(
   epochSec: number,
 ): string {
   const hash = createHash('sha256').update(program);
-  const builders = readdirSync(import.meta.dirname).map((name) => join(import.meta.dirname, name));
+  const builders = readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(import.meta.dirname, name));
   const all = [nodeBinary, join(repoDir, 'sea-config.json'), ...files, ...builders.sort()];
   for (const file of all) hash.update(hashFile(file));
   return hash.update(JSON.stringify([libraries, epochSec])).digest('hex');
