@@ -1,7 +1,8 @@
 import { ProvisionError } from '../../core/base/errors.ts';
 import { grubCommands } from './grub-commands.ts';
 import type { GrubDisk } from './grub-disk.ts';
-import { parseGrubScript, type Statement, type Word } from './grub-syntax.ts';
+import { parseGrubScript, type Statement } from './grub-syntax.ts';
+import type { Word } from './grub-tokens.ts';
 
 /** An entry of GRUB's menu, or a submenu, as a script made it. */
 export interface MenuEntry {

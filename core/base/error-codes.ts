@@ -52,6 +52,7 @@ export const errorCodes = {
   memory_insufficient: 'environment',
   bundle_missing: 'environment',
   injection_impossible: 'environment',
+  already_running: 'environment',
   tls_untrusted: 'environment',
   asset_folder_unusable: 'environment',
   // transient

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { runInstalledAgent } from '../agent/run-installed-agent.ts';
+import { createLogger } from '../core/base/logger.ts';
+
+/** `durantic agent`: the daemon on an installed machine, started by durantic-agent.service. */
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('run the agent of an installed machine')
+    .option('--config <FILE>', 'configuration', '/etc/durantic/agent.yaml')
+    .option('--state-dir <DIR>', 'identity and state', '/var/lib/durantic')
+    .option('--run-dir <DIR>', 'lock', '/run/durantic')
+    .allowExcessArguments(false)
+    .action(async (flags: { config: string; stateDir: string; runDir: string }) => {
+      const controller = new AbortController();
+      const stop = (): void => controller.abort();
+      process.once('SIGTERM', stop);
+      process.once('SIGINT', stop);
+      await runInstalledAgent({
+        configFile: flags.config,
+        stateDir: flags.stateDir,
+        runDir: flags.runDir,
+        log: createLogger('info'),
+        signal: controller.signal,
+      });
+    });
+}
