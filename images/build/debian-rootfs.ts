@@ -26,10 +26,18 @@ export async function makeDebianRootfs(options: DebianRootfsOptions): Promise<vo
     throw new ProvisionError('permission', 'a Debian image is built as root: mmdebstrap needs chroot and mount');
   }
   await mkdir(packageCache, { recursive: true });
-  const codename = await hostCodename();
-  const sources = sourcesList(await readAptSources(codename, signal), { from: codename, to: recipe.suite });
+  const sources = await aptSourcesFor(recipe.suite, signal);
   const env = { SOURCE_DATE_EPOCH: String(options.sourceDateEpoch), DURANTIC_CACHE: packageCache };
   await runCommand('mmdebstrap', mmdebstrapArguments(recipe, options.file), { signal, env, input: sources });
+}
+
+/**
+ * The lines of a sources.list for `suite`, with the mirror that this machine's apt uses.
+ * @throws ProvisionError `image_build_failed`, `tool_missing`, `tool_failed`.
+ */
+export async function aptSourcesFor(suite: string, signal: AbortSignal): Promise<string> {
+  const codename = await hostCodename();
+  return sourcesList(await readAptSources(codename, signal), { from: codename, to: suite });
 }
 
 function mmdebstrapArguments(recipe: DebianRecipe, file: string): string[] {
