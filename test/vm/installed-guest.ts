@@ -37,7 +37,7 @@ export const installedFactsSchema = z.object({
   instance_id: z.string(),
   agent: z.record(z.string(), z.string()),
   not_enrolled: z.number(),
-  agent_version: z.string(),
+  agent_version: z.string().nullable(),
   failed_units: z.array(z.string()),
   uptime: z.number(),
 });

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def facts():
         "instance_id": open("/run/cloud-init/.instance-id").read().strip(),
         "agent": properties(AGENT, "NRestarts", "ActiveState", "SubState", "UnitFileState"),
         "not_enrolled": not_enrolled(),
-        "agent_version": run("durantic", "version"),
+        "agent_version": run("durantic", "version") if shutil.which("durantic") else None,
         "failed_units": run("systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines(),
         "uptime": time.monotonic(),
     }
@@ -69,7 +70,7 @@ def main():
     try:
         proof = {"test": "installed", "nonce": nonce, "done": True, "facts": facts()}
     except Exception as error:  # Said to the host at once, instead of at its deadline.
-        proof = {"test": "installed", "nonce": nonce, "done": False, "facts": {"error": repr(error)}}
+        proof = {"test": "installed", "nonce": nonce, "done": False, "facts": {"error": f"{type(error).__name__}: {error}"}}
     # The host looks for this on the disk once the machine is off.
     with open("/var/lib/durantic-proof-nonce", "w") as file:
         file.write(nonce)
