@@ -1,5 +1,6 @@
 import { ProvisionError } from '../../core/base/errors.ts';
 import { parseBackupGpt } from './gpt.ts';
+import type { TableGuids } from './plan-table.ts';
 import type { Gpt, GptPartition, GrownTable } from './types.ts';
 
 export interface PlannedGrowth {
@@ -7,6 +8,7 @@ export interface PlannedGrowth {
   /** What is held back of the image, as the image has it. */
   readonly imageHead: Buffer;
   readonly rootLastLba: number;
+  readonly guids: TableGuids;
 }
 
 /** Boot code of the MBR, before the disk signature and the entries (which sgdisk rewrites). */
@@ -23,14 +25,14 @@ export function assertGrownAsPlanned(grown: GrownTable, plan: PlannedGrowth): vo
   const backup = parseBackupGpt(grown.tail, grown.tailOffsetBytes, gpt.sectorBytes);
   const lastLba = (grown.tailOffsetBytes + grown.tail.length) / gpt.sectorBytes - 1;
   require(gpt.backupLba === lastLba && backup.headerLba === lastLba, 'the backup table is not in the last sector');
-  require(gpt.diskGuid !== imageGpt.diskGuid && backup.diskGuid === gpt.diskGuid, 'the disk GUID is not new');
+  require(gpt.diskGuid === plan.guids.disk && backup.diskGuid === gpt.diskGuid, 'the disk GUID is another');
   require(gpt.partitions.length === imageGpt.partitions.length, 'the number of partitions changed');
   require(describe(backup.partitions) === describe(gpt.partitions), 'primary and backup table differ');
   for (const old of imageGpt.partitions) {
     const now = gpt.partitions.find((partition) => partition.number === old.number);
     const isRoot = old.number === grown.rootNumber;
     const wanted = { ...old, lastLba: isRoot ? plan.rootLastLba : old.lastLba };
-    require(now !== undefined && now.uniqueGuid !== old.uniqueGuid, `partition ${old.number} has no new GUID`);
+    require(now?.uniqueGuid === plan.guids.partitions.get(old.number), `partition ${old.number} has another GUID`);
     const actual = now && { ...now, uniqueGuid: old.uniqueGuid };
     require(describe(actual ? [actual] : []) ===
       describe([wanted]), `partition ${old.number} changed otherwise than planned`);

@@ -9,14 +9,20 @@ import { parseGpt } from './gpt.ts';
 import { makeShadowFile, type ShadowFile } from './shadow-file.ts';
 import type { DiskContext, Gpt, GptPartition, GrownTable, Target } from './types.ts';
 
+/** Lower-case GUIDs of a table, those of the partitions by number. */
+export interface TableGuids {
+  readonly disk: string;
+  readonly partitions: ReadonlyMap<number, string>;
+}
+
 export interface PlanTableOptions {
   /** The image's first MiB, or at least all that is held back of it. */
   readonly head: Buffer;
   readonly imageGpt: Gpt;
   readonly rootNumber: number;
   readonly target: Pick<Target, 'path' | 'sizeBytes' | 'sectorBytes'>;
-  /** Makes GUIDs; injectable for tests. */
-  readonly newGuid?: () => string;
+  /** The GUIDs that the table gets; default: all new. An installation keeps those that a boot loader has built in. */
+  readonly guids?: TableGuids;
 }
 
 /**
@@ -36,11 +42,11 @@ export async function planGrownTable(options: PlanTableOptions, ctx: DiskContext
   }
   const rootCanGrow = !imageGpt.partitions.some((partition) => partition.firstLba > root.lastLba);
   const rootLastLba = rootCanGrow ? grownEnd(root, target) : root.lastLba;
-  const newGuid = options.newGuid ?? randomUUID;
+  const guids = options.guids ?? newGuids(imageGpt);
   const headBytes = headHoldBytes(imageGpt);
   const head = options.head.subarray(0, headBytes);
   await using shadow = await makeShadowFile({ ...target, head }, ctx);
-  const args = [...sgdiskArguments(imageGpt, { root, rootLastLba, newGuid }), shadow.path];
+  const args = [...sgdiskArguments(imageGpt, { root, rootLastLba, guids }), shadow.path];
   await runCommand('sgdisk', args, { signal: ctx.signal });
   await verifyWithSgdisk(shadow, ctx);
   const tailBytes = backupTableBytes(target.sectorBytes);
@@ -52,8 +58,12 @@ export async function planGrownTable(options: PlanTableOptions, ctx: DiskContext
     rootCanGrow,
   };
   const grown = { ...table, gpt: parseGpt(table.head, target.sectorBytes) };
-  assertGrownAsPlanned(grown, { imageGpt, imageHead: head, rootLastLba });
+  assertGrownAsPlanned(grown, { imageGpt, imageHead: head, rootLastLba, guids });
   return grown;
+}
+
+function newGuids(gpt: Gpt): TableGuids {
+  return { disk: randomUUID(), partitions: new Map(gpt.partitions.map(({ number }) => [number, randomUUID()])) };
 }
 
 /** The last sector before the backup table, aligned down to 1 MiB; where the root already ends later, that. */
@@ -66,7 +76,7 @@ function grownEnd(root: GptPartition, target: PlanTableOptions['target']): numbe
 interface Change {
   readonly root: GptPartition;
   readonly rootLastLba: number;
-  readonly newGuid: () => string;
+  readonly guids: TableGuids;
 }
 
 /**
@@ -74,15 +84,15 @@ interface Change {
  * keeps it from moving the start of a root that is not aligned.
  */
 function sgdiskArguments(gpt: Gpt, change: Change): string[] {
-  const { root, rootLastLba, newGuid } = change;
-  const args = ['-a', '1', '-e', '-U', newGuid()];
+  const { root, rootLastLba, guids } = change;
+  const args = ['-a', '1', '-e', '-U', guids.disk];
   if (rootLastLba !== root.lastLba) {
     const { number } = root;
     args.push('-d', `${number}`, '-n', `${number}:${root.firstLba}:${rootLastLba}`, '-t', `${number}:${root.typeGuid}`);
     if (root.name !== '') args.push('-c', `${number}:${root.name}`);
     args.push('-A', `${number}:=:${root.attributes.toString(16).padStart(16, '0')}`);
   }
-  for (const partition of gpt.partitions) args.push('-u', `${partition.number}:${newGuid()}`);
+  for (const { number } of gpt.partitions) args.push('-u', `${number}:${guids.partitions.get(number) ?? ''}`);
   return args;
 }
 

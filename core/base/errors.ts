@@ -28,6 +28,8 @@ export class ProvisionError extends Error {
   readonly facts: ErrorFacts;
   readonly retryable: boolean;
   diskState: DiskState | undefined;
+  /** Set once the error was shown to the person, so that the edge does not show it again. */
+  reported = false;
 
   constructor(code: ErrorCode, message: string, options: ProvisionErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

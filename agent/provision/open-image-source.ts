@@ -1,0 +1,27 @@
+import type { Logger } from '../../core/base/logger.ts';
+import { openLayoutSource } from '../../core/oci/layout-source.ts';
+import { parseReference } from '../../core/oci/reference.ts';
+import { openRegistrySource } from '../../core/oci/registry-source.ts';
+import type { ImageSource } from '../../core/oci/types.ts';
+
+export interface OpenImageSourceOptions {
+  readonly plainHttp: boolean;
+  readonly registryCaFile: string | null;
+  readonly signal: AbortSignal;
+  readonly log?: Logger;
+}
+
+/**
+ * The source of an image by its reference: a registry, or an OCI layout folder (`oci:DIR[:TAG]`).
+ * @throws ProvisionError `reference_invalid`, and `usage` or `image_not_found` for a CA file or folder that is not there.
+ */
+export async function openImageSource(reference: string, options: OpenImageSourceOptions): Promise<ImageSource> {
+  const parsed = parseReference(reference);
+  if (parsed.kind === 'layout') return await openLayoutSource(parsed.dir, parsed.tag);
+  return await openRegistrySource(parsed, {
+    plainHttp: options.plainHttp,
+    caFile: options.registryCaFile ?? undefined,
+    log: options.log,
+    signal: options.signal,
+  });
+}

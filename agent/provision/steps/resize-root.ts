@@ -1,0 +1,188 @@
+import { ProvisionError } from '../../../core/base/errors.ts';
+import { findRootPartition } from '../../disk/find-root-partition.ts';
+import { partitionRange } from '../../disk/geometry.ts';
+import { growRoot } from '../../disk/grow-ext4.ts';
+import { planGrownTable } from '../../disk/plan-table.ts';
+import { type FilesystemFacts, probeFilesystem } from '../../disk/probe-filesystem.ts';
+import { registerPartitions } from '../../disk/register-partitions.ts';
+import type { Gpt, GptPartition, GrownTable, OpenTarget } from '../../disk/types.ts';
+import { findEmbeddedIdentifiers } from '../../rootfs/find-embedded-identifiers.ts';
+import { type IdentifierPlan, keepIdentifiers, planIdentifiers } from '../../rootfs/plan-identifiers.ts';
+import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
+import { type PartitionIdentity, partitionTypes } from '../../rootfs/types.ts';
+import type { InstallPlan } from '../install-plan.ts';
+import type { StepContext, StepResult } from '../types.ts';
+import { checkRootSize } from './check-target.ts';
+
+/** Boot code of an MBR, before the disk signature (UEFI specification 2.10, section 5.2.3). */
+const bootCodeBytes = 440;
+
+export interface ResizeRootInput {
+  readonly plan: InstallPlan;
+  readonly target: OpenTarget;
+  /** What was held back of layer 0. */
+  readonly head: Buffer;
+}
+
+/** The partitions of the new system: known to the kernel, grown, with identifiers of their own. */
+export interface ResizedDisk {
+  readonly table: GrownTable;
+  readonly rootNumber: number;
+  readonly rootType: string;
+  readonly devices: ReadonlyMap<number, string>;
+  readonly identities: readonly PartitionIdentity[];
+  readonly identifiers: IdentifierPlan;
+  /** Device of the EFI system partition and of a separate `/boot`; null where there is none. */
+  readonly espDevice: string | null;
+  readonly biosBootDevice: string | null;
+  readonly boot: { readonly number: number; readonly device: string; readonly type: string } | null;
+}
+
+/**
+ * Step 3: the grown table is computed, the partitions are made known to the kernel, every filesystem gets its new
+ * UUID and the root grows to its partition.
+ */
+export async function resizeRoot(ctx: StepContext, input: ResizeRootInput): Promise<StepResult<ResizedDisk>> {
+  const { plan, target, head } = input;
+  const { gpt } = plan.inspected.disk;
+  const filesystems = await probeAll(target, gpt);
+  const root = await findRoot(plan, filesystems);
+  checkRootSize(plan.diskFacts, plan.inspected, root);
+  const imageDevices = await registerPartitions(target, gpt, ctx);
+  const identities = gpt.partitions.map((partition) =>
+    identityOf(partition, filesystems.get(partition.number) ?? null),
+  );
+  const device = (typeGuid: string): string | null => {
+    const found = gpt.partitions.find((partition) => partition.typeGuid === typeGuid);
+    return found === undefined ? null : (imageDevices.get(found.number) ?? null);
+  };
+  const espDevice = device(partitionTypes.esp);
+  const biosBootDevice = device(partitionTypes.biosBoot);
+  const embedded = await findEmbeddedIdentifiers(
+    { partitions: identities, diskGuid: gpt.diskGuid, head: withoutTable(head, gpt), biosBootDevice, espDevice },
+    ctx,
+  );
+  for (const warning of embedded.warnings) ctx.warn(warning);
+  const identifiers = keepIdentifiers(planIdentifiers(identities, gpt.diskGuid), embedded.found);
+  const table = await planTable(ctx, input, { rootNumber: root.number, identifiers });
+  const devices = await registerPartitions(target, table.gpt, ctx);
+  const grown = await growFilesystems(ctx, { root, table, devices, identifiers });
+  const boot = separateBoot(gpt, filesystems, devices);
+  return {
+    outcome: 'succeeded',
+    message: grown.said,
+    facts: { root_partition: root.number, root_bytes: grown.sizeBytes, how: grown.how },
+    value: {
+      table,
+      rootNumber: root.number,
+      rootType: grown.type,
+      devices,
+      identities,
+      identifiers,
+      espDevice,
+      biosBootDevice,
+      boot,
+    },
+  };
+}
+
+/** Boot code and the gap before the first partition, without the table, where the identifiers have their place. */
+function withoutTable(head: Buffer, gpt: Gpt): Buffer {
+  const copy = Buffer.from(head);
+  return copy.fill(0, bootCodeBytes, gpt.entriesLba * gpt.sectorBytes + gpt.entryCount * gpt.entryBytes);
+}
+
+/** The table to commit, with the identifiers of the plan. */
+export async function planTable(
+  ctx: StepContext,
+  input: ResizeRootInput,
+  chosen: { readonly rootNumber: number; readonly identifiers: IdentifierPlan },
+): Promise<GrownTable> {
+  const { identifiers, rootNumber } = chosen;
+  const partitions = new Map(identifiers.partitions.map(({ old, partUuid }) => [old.number, partUuid]));
+  const guids = { disk: identifiers.diskGuid, partitions };
+  const imageGpt = input.plan.inspected.disk.gpt;
+  return await planGrownTable({ head: input.head, imageGpt, rootNumber, target: input.target, guids }, ctx);
+}
+
+async function probeAll(target: OpenTarget, gpt: Gpt): Promise<Map<number, FilesystemFacts | null>> {
+  const found = new Map<number, FilesystemFacts | null>();
+  for (const partition of gpt.partitions) {
+    const range = partitionRange(gpt, partition);
+    const read = (offsetBytes: number, lengthBytes: number) =>
+      target.read(range.offsetBytes + offsetBytes, lengthBytes);
+    found.set(partition.number, await probeFilesystem(read, range.lengthBytes));
+  }
+  return found;
+}
+
+async function findRoot(
+  plan: InstallPlan,
+  filesystems: ReadonlyMap<number, FilesystemFacts | null>,
+): Promise<GptPartition> {
+  const { image, disk } = plan.inspected;
+  const { architecture } = image.platform;
+  const probe = async (partition: GptPartition) => filesystems.get(partition.number) ?? null;
+  return (await findRootPartition(disk.gpt, probe, { architecture })).partition;
+}
+
+function identityOf(partition: GptPartition, filesystem: FilesystemFacts | null): PartitionIdentity {
+  return {
+    number: partition.number,
+    typeGuid: partition.typeGuid,
+    partUuid: partition.uniqueGuid,
+    partLabel: partition.name === '' ? null : partition.name,
+    fsUuid: filesystem?.uuid ?? null,
+    fsLabel: filesystem?.label ?? null,
+    fsType: filesystem?.type ?? null,
+  };
+}
+
+function separateBoot(
+  gpt: Gpt,
+  filesystems: ReadonlyMap<number, FilesystemFacts | null>,
+  devices: ReadonlyMap<number, string>,
+): ResizedDisk['boot'] {
+  const partition = gpt.partitions.find(({ typeGuid }) => typeGuid === partitionTypes.xbootldr);
+  if (partition === undefined) return null;
+  const type = filesystems.get(partition.number)?.type;
+  const device = devices.get(partition.number);
+  return type === undefined || device === undefined ? null : { number: partition.number, device, type };
+}
+
+async function growFilesystems(
+  ctx: StepContext,
+  disk: { root: GptPartition; table: GrownTable; devices: ReadonlyMap<number, string>; identifiers: IdentifierPlan },
+) {
+  const { root, table, devices, identifiers } = disk;
+  for (const { old, fsUuid } of identifiers.partitions) {
+    const device = devices.get(old.number);
+    if (
+      old.number === root.number ||
+      device === undefined ||
+      fsUuid === null ||
+      old.fsType === null ||
+      fsUuid === old.fsUuid
+    )
+      continue;
+    await setFilesystemUuid({ device, fsType: old.fsType, fsUuid }, { signal: ctx.signal });
+  }
+  const partition = table.gpt.partitions.find(({ number }) => number === root.number);
+  const device = devices.get(root.number);
+  const change = identifiers.partitions.find(({ old }) => old.number === root.number);
+  if (partition === undefined || device === undefined)
+    throw new ProvisionError('invariant', 'the root partition was lost');
+  const fsUuid = change?.fsUuid;
+  const grown = await growRoot(
+    {
+      device,
+      sizeBytes: partitionRange(table.gpt, partition).lengthBytes,
+      canGrow: table.rootCanGrow,
+      ...(fsUuid === undefined || fsUuid === null ? {} : { newUuid: () => fsUuid }),
+    },
+    ctx,
+  );
+  for (const warning of grown.warnings) ctx.warn(warning);
+  if (!table.rootCanGrow) ctx.warn('the root partition cannot grow, because another partition follows it');
+  return grown;
+}

@@ -1,0 +1,60 @@
+import { Command, CommanderError } from 'commander';
+import { describeError, stackOf } from '../core/base/describe-error.ts';
+import { exitCodeOfKind } from '../core/base/error-codes.ts';
+import { exitCodeOf, ProvisionError } from '../core/base/errors.ts';
+
+/** One entry a subcommand; each module is loaded only when its command runs. */
+const subcommands: readonly { name: string; load: () => Promise<Command> }[] = [
+  { name: 'provision', load: async () => (await import('./provision.ts')).provisionCommand() },
+  { name: 'inspect', load: async () => (await import('./inspect.ts')).inspectCommand() },
+  { name: 'wipe', load: async () => (await import('./wipe.ts')).wipeCommand() },
+  { name: 'image', load: async () => (await import('./image.ts')).imageCommand() },
+  { name: 'agent', load: async () => (await import('./agent.ts')).agentCommand() },
+  { name: 'version', load: async () => (await import('./version.ts')).versionCommand() },
+];
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('durantic')
+    .description('Installs operating systems by streaming OCI images straight to disk')
+    .helpCommand(false)
+    .showHelpAfterError(false);
+  const wanted = subcommands.find(({ name }) => name === argv[0]);
+  for (const entry of wanted === undefined ? subcommands : [wanted]) program.addCommand(await entry.load());
+  forEachCommand(program, (command) => {
+    command.exitOverride().configureOutput({ outputError: () => undefined });
+  });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return;
+  }
+  await program.parseAsync(argv, { from: 'user' });
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
+
+/** The edge of the program: the only place that prints an error and decides the exit code. */
+function report(error: unknown): void {
+  if (error instanceof CommanderError) {
+    // Help and version end with exit code 0 and were printed already.
+    if (error.exitCode !== 0) {
+      process.stderr.write(`durantic: ${error.message.replace(/^error: /, '')}\n`);
+      process.exitCode = exitCodeOfKind.input;
+    }
+    return;
+  }
+  process.exitCode = exitCodeOf(error);
+  if (error instanceof ProvisionError && error.reported) return;
+  const code = error instanceof ProvisionError ? ` [${error.code}]` : '';
+  process.stderr.write(`durantic: ${describeError(error)}${code}\n`);
+  const stack = stackOf(error);
+  if (stack !== undefined) process.stderr.write(`${stack}\n`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  report(error);
+}
