@@ -38,7 +38,8 @@ export function parseTarHeader(block: Buffer): TarHeader {
   const isStar = isUstar && block.toString('latin1', 508, 512) === 'tar\0';
   const hasDevices = isUstar || isGnu;
   const name = readText(block, 0, 100);
-  const prefix = isUstar ? readText(block, 345, isStar ? 131 : 155) : '';
+  const extra = isGnu ? readGnuExtra(block) : { prefix: '', atime: null };
+  const prefix = isUstar ? readText(block, 345, isStar ? 131 : 155) : extra.prefix;
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
     linkName: readText(block, 157, 100),
@@ -48,7 +49,7 @@ export function parseTarHeader(block: Buffer): TarHeader {
     gid: readOwner(block, 116, 8),
     sizeBytes: readNumber(block, 124, 12),
     mtime: { sec: readNumber(block, 136, 12), nsec: 0 },
-    atime: isStar ? { sec: readNumber(block, 476, 12), nsec: 0 } : isGnu ? gnuAccessTime(block) : null,
+    atime: isStar ? { sec: readNumber(block, 476, 12), nsec: 0 } : extra.atime,
     major: hasDevices ? readNumber(block, 329, 8) : 0,
     minor: hasDevices ? readNumber(block, 337, 8) : 0,
     isGnu,
@@ -62,14 +63,16 @@ export function readText(block: Buffer, offset: number, length: number): string 
   return block.toString('latin1', offset, end);
 }
 
-/** Old Go wrote a ustar prefix there, which is no number: then there is no time. */
-function gnuAccessTime(block: Buffer): TarTime | null {
-  if (block[345] === 0) return null;
+/** Access and change time at 345 and 357. Old Go wrote a ustar prefix there, which is no number: then it is one. */
+function readGnuExtra(block: Buffer): { prefix: string; atime: TarTime | null } {
   try {
-    return { sec: readNumber(block, 345, 12), nsec: 0 };
+    const [atime] = [345, 357].map((offset) => (block[offset] === 0 ? null : readNumber(block, offset, 12)));
+    return { prefix: '', atime: atime === null || atime === undefined ? null : { sec: atime, nsec: 0 } };
   } catch (error) {
-    if (error instanceof TarFormatError) return null;
-    throw error;
+    if (!(error instanceof TarFormatError)) throw error;
+    const text = readText(block, 345, 155);
+    const isAscii = /^[\x01-\x7f]*$/.test(text);
+    return { prefix: isAscii ? text : '', atime: null };
   }
 }
 

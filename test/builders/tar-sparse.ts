@@ -48,7 +48,7 @@ export const sparseFormats: Readonly<
 /** Four pieces in the header, 21 in each extension block. */
 function buildOldGnu(name: string, realSize: number, pieces: readonly SparsePiece[]): Buffer {
   const rest = pieces.slice(4);
-  const header = Buffer.alloc(138);
+  const header = Buffer.alloc(109);
   writePieces(header, 0, pieces.slice(0, 4));
   header[96] = rest.length > 0 ? 1 : 0;
   header.write(realSize.toString(8).padStart(11, '0'), 97, 'latin1');
