@@ -58,6 +58,7 @@ export async function resolveImage(
     platform: platformOf(config, wanted, reader.reference, notes),
     labels: config.labels,
     layers: layersOf(document.layers, config.diffIds, notes),
+    config: document.config,
     notes,
   };
 }

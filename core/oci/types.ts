@@ -31,6 +31,8 @@ export interface ResolvedImage {
   readonly platform: Platform;
   readonly labels: Readonly<Record<string, string>>;
   readonly layers: readonly LayerDescriptor[];
+  /** The image config, for who needs more of it than the labels: `openBlob` gives its bytes. */
+  readonly config: Descriptor;
   /** Things worth saying in the plan, e.g. a config without diff_ids for layer 0. */
   readonly notes: readonly string[];
 }

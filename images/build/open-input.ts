@@ -18,11 +18,12 @@ const chunkBytes = 512 * 1024;
 /**
  * Everything that a file system can hold travels: owners by number, nanoseconds, extended attributes and file
  * capabilities (ACLs too as attributes, which is how umoci and containerd read them), hard links, devices, holes.
- * Sorted, and without the times of access and inode change: the same tree gives the same bytes.
+ * Sorted, without the times of access and inode change, and with the one sparse format that does not name tar's process
+ * id: the same tree gives the same bytes.
  */
 const tarArguments = [
-  ...['--create', '--format=posix', '--sort=name', '--numeric-owner', '--sparse', '--acls'],
-  ...['--xattrs', '--xattrs-include=*'],
+  ...['--create', '--format=posix', '--sort=name', '--numeric-owner', '--acls'],
+  ...['--xattrs', '--xattrs-include=*', '--sparse', '--sparse-version=0.0'],
   '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
 ];
 

@@ -3,16 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
-import type { Platform } from '../../core/oci/types.ts';
 
-/** How a registry is spoken to; credentials are those that skopeo finds (docker's or podman's login). */
+/** How a registry is spoken to. */
 export interface RegistryAccess {
   readonly plainHttp: boolean;
   /** PEM file with the CA certificates to trust. */
   readonly registryCaFile: string | null;
 }
 
-export interface CopyOptions extends RegistryAccess {
+export interface PushOptions extends RegistryAccess {
   /** `registry.example/os/debian:12`. */
   readonly reference: string;
   readonly layout: string;
@@ -21,56 +20,37 @@ export interface CopyOptions extends RegistryAccess {
 }
 
 /**
- * Pushes an image of an OCI layout as it is: no blob is compressed again, so that digests stay.
- * @throws ProvisionError `tool_missing`, `registry_error`.
+ * Pushes an image of an OCI layout with skopeo, as it is: no blob is compressed again, so that digests stay.
+ * Credentials are those that skopeo finds (docker's or podman's login).
+ * @throws ProvisionError `tool_missing`, `registry_error`, `image_build_failed` (CA file), `aborted`.
  */
-export async function pushToRegistry(options: CopyOptions): Promise<void> {
-  const source = `oci:${options.layout}:${options.tag}`;
-  await copy(options, 'dest', ['--preserve-digests', source, `docker://${options.reference}`], 'pushed to');
-}
-
-/**
- * Pulls one platform's image into an OCI layout.
- * @throws ProvisionError `tool_missing`, `registry_error`.
- */
-export async function copyFromRegistry(options: CopyOptions & { readonly platform: Platform }): Promise<void> {
-  const target = `oci:${options.layout}:${options.tag}`;
-  await copy(options, 'src', [`docker://${options.reference}`, target], 'pulled from');
-}
-
-async function copy(
-  options: CopyOptions & { readonly platform?: Platform },
-  side: 'src' | 'dest',
-  args: readonly string[],
-  verb: string,
-): Promise<void> {
-  const { platform, signal } = options;
-  const variant = platform?.variant === undefined ? [] : ['--override-variant', platform.variant];
-  const global =
-    platform === undefined ? [] : ['--override-os', platform.os, '--override-arch', platform.architecture, ...variant];
+export async function pushToRegistry(options: PushOptions): Promise<void> {
   const certificates = await certificateFolder(options.registryCaFile);
   try {
     const access = [
-      ...(options.plainHttp ? [`--${side}-tls-verify=false`] : []),
-      ...(certificates === null ? [] : [`--${side}-cert-dir`, certificates]),
+      ...(options.plainHttp ? ['--dest-tls-verify=false'] : []),
+      ...(certificates === null ? [] : ['--dest-cert-dir', certificates]),
     ];
-    await runCommand('skopeo', [...global, '--insecure-policy', 'copy', '--quiet', ...access, ...args], { signal });
+    const images = [`oci:${options.layout}:${options.tag}`, `docker://${options.reference}`];
+    // The policy file says which signatures a pull needs; nothing is pulled here, and not every machine has one.
+    const args = ['--insecure-policy', 'copy', '--quiet', '--preserve-digests', ...access, ...images];
+    await runCommand('skopeo', args, { signal: options.signal });
   } catch (cause) {
-    if (cause instanceof ProvisionError && cause.code === 'tool_missing') {
-      throw new ProvisionError(
-        'tool_missing',
-        'skopeo is not installed, and images are pushed to and pulled from registries with it',
-        { cause, facts: cause.facts },
-      );
-    }
-    if (!(cause instanceof ProvisionError) || cause.code !== 'tool_failed') throw cause;
-    throw new ProvisionError('registry_error', `the image could not be ${verb} ${options.reference}`, {
-      cause,
-      facts: cause.facts,
-    });
+    throw explain(cause, options.reference);
   } finally {
     if (certificates !== null) await rm(certificates, { recursive: true, force: true });
   }
+}
+
+function explain(cause: unknown, reference: string): unknown {
+  if (!(cause instanceof ProvisionError)) return cause;
+  const { facts } = cause;
+  if (cause.code === 'tool_missing') {
+    const message = 'skopeo is not installed, and images are pushed with it; install it or build into oci:DIR';
+    return new ProvisionError('tool_missing', message, { cause, facts });
+  }
+  if (cause.code !== 'tool_failed') return cause;
+  return new ProvisionError('registry_error', `the image could not be pushed to ${reference}`, { cause, facts });
 }
 
 /** skopeo takes a folder and trusts the files in it that end in .crt. */

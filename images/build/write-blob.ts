@@ -30,6 +30,8 @@ export interface WriteBlobOptions {
   /** A pass-through for the uncompressed bytes. */
   readonly measure: Duplex;
   readonly label: string;
+  /** Digest that the written bytes must have; sha256. */
+  readonly expectedDigest?: string;
   readonly signal: AbortSignal;
 }
 
@@ -67,6 +69,9 @@ export async function writeBlob(source: Readable, options: WriteBlobOptions): Pr
       await pipeline(source, decompress, inner, options.measure, compressor(options), outer, file, { signal });
     }
     const digest = outer.result();
+    if (options.expectedDigest !== undefined) {
+      outer.verify({ digest: options.expectedDigest, sizeBytes: null, label: options.label });
+    }
     await rename(draft, join(folder, digest.slice('sha256:'.length)));
     return {
       digest,
