@@ -1,0 +1,116 @@
+import { createReadStream, statSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import type { FaultAction } from './fault-script.ts';
+
+interface Body {
+  readonly fromByte: number;
+  /** Exclusive. */
+  readonly toByte: number;
+  /** How the answer ends when these bytes are sent. */
+  readonly ending: 'end' | 'reset' | 'stall';
+  readonly extraBytes: number;
+  readonly corruptByte: number | undefined;
+}
+
+/**
+ * Answers a request for a file with Range as a registry does (ETag, Accept-Ranges), bent by the fault. Gives the
+ * number of body bytes that were sent.
+ */
+export async function sendBlob(
+  request: IncomingMessage,
+  response: ServerResponse,
+  blob: { file: string; etag: string; mediaType: string },
+  fault: FaultAction | undefined,
+): Promise<number> {
+  const sizeBytes = fault?.kind === 'shorter' ? fault.sizeBytes : statSync(blob.file).size;
+  const asked = fault?.kind === 'ignore-range' ? undefined : askedRange(request.headers.range, sizeBytes);
+  response.setHeader('etag', `"${blob.etag}"`);
+  response.setHeader('accept-ranges', 'bytes');
+  response.setHeader('content-type', blob.mediaType);
+  if (fault?.kind === 'header') response.setHeader(fault.name, fault.value);
+  if (asked === 'unsatisfiable') {
+    response.writeHead(416, { 'content-range': `bytes */${sizeBytes}` }).end();
+    return 0;
+  }
+  const range = asked ?? { fromByte: 0, toByte: sizeBytes };
+  const start = fault?.kind === 'content-range' ? { ...range, fromByte: fault.fromByte } : range;
+  const body = bend(start, fault);
+  const isEndless = fault?.kind === 'truncate' || fault?.kind === 'longer';
+  if (!isEndless) response.setHeader('content-length', start.toByte - start.fromByte);
+  if (asked) response.setHeader('content-range', `bytes ${asked.fromByte}-${asked.toByte - 1}/${sizeBytes}`);
+  if (fault?.kind === 'content-range') {
+    response.removeHeader('content-range');
+    if (fault.value !== null) response.setHeader('content-range', fault.value);
+  }
+  response.statusCode = asked || fault?.kind === 'content-range' ? 206 : 200;
+  return await sendBody(response, blob.file, body);
+}
+
+function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | undefined): Body {
+  const whole = { ...range, ending: 'end' as const, extraBytes: 0, corruptByte: undefined };
+  const until = (bytes: number): number => Math.min(range.toByte, range.fromByte + bytes);
+  switch (fault?.kind) {
+    case 'truncate':
+      return { ...whole, toByte: until(fault.afterBytes) };
+    case 'reset':
+      return { ...whole, toByte: until(fault.afterBytes), ending: 'reset' };
+    case 'reset-at': {
+      const isInside = fault.blobByte >= range.fromByte && fault.blobByte < range.toByte;
+      return isInside ? { ...whole, toByte: fault.blobByte, ending: 'reset' } : whole;
+    }
+    case 'stall':
+      return { ...whole, toByte: until(fault.afterBytes), ending: 'stall' };
+    case 'corrupt':
+      return { ...whole, corruptByte: fault.blobByte };
+    case 'longer':
+      return { ...whole, extraBytes: fault.extraBytes };
+    default:
+      return whole;
+  }
+}
+
+async function sendBody(response: ServerResponse, file: string, body: Body): Promise<number> {
+  let at = body.fromByte;
+  response.flushHeaders();
+  for await (const chunk of bytesOf(file, body)) {
+    if (response.destroyed) return at - body.fromByte;
+    if (body.corruptByte !== undefined && body.corruptByte >= at && body.corruptByte < at + chunk.length) {
+      chunk[body.corruptByte - at] = (chunk[body.corruptByte - at] ?? 0) ^ 0x10;
+    }
+    at += chunk.length;
+    await write(response, chunk);
+  }
+  if (body.extraBytes > 0) await write(response, Buffer.alloc(body.extraBytes, 'x'));
+  if (body.ending === 'end') response.end();
+  if (body.ending === 'reset') response.socket?.resetAndDestroy();
+  return at - body.fromByte + body.extraBytes;
+}
+
+function bytesOf(file: string, body: Body): Readable {
+  if (body.toByte <= body.fromByte) return Readable.from([]);
+  return createReadStream(file, { start: body.fromByte, end: body.toByte - 1, highWaterMark: 256 * 1024 });
+}
+
+// Resolves when the bytes are with the kernel, so that a reset behind them does not overtake them in this process.
+async function write(response: ServerResponse, chunk: Buffer): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      response.off('close', done);
+      resolve();
+    };
+    response.once('close', done);
+    response.write(chunk, done);
+  });
+}
+
+function askedRange(
+  header: string | undefined,
+  sizeBytes: number,
+): { fromByte: number; toByte: number } | 'unsatisfiable' | undefined {
+  const match = /^bytes=(\d+)-(\d+)$/.exec(header ?? '');
+  if (!match) return undefined;
+  const fromByte = Number(match[1]);
+  if (fromByte >= sizeBytes) return 'unsatisfiable';
+  return { fromByte, toByte: Math.min(sizeBytes, Number(match[2]) + 1) };
+}
