@@ -35,6 +35,7 @@ export function identifierNeedles(partitions: readonly PartitionIdentity[], disk
   return needles;
 }
 
+const fewestDistinctBytes = 4;
 const fsLabelUses = ['root=LABEL=', '/by-label/', 'fs_label ', '--label '];
 const partLabelUses = ['PARTLABEL=', '/by-partlabel/'];
 
@@ -47,8 +48,9 @@ function uuidNeedles(identifier: EmbeddedIdentifier): Needle[] {
     needle(Buffer.from(text, 'utf16le'), true),
   ];
   const hex = text.replaceAll('-', '');
-  if (hex.length === 32) {
-    const plain = Buffer.from(hex, 'hex');
+  const plain = Buffer.from(hex, 'hex');
+  // A GUID of zeros, as careless tools leave it, would be found in every padding.
+  if (hex.length === 32 && new Set(plain).size >= fewestDistinctBytes) {
     needles.push(needle(plain, false), needle(mixedEndian(plain), false));
   }
   return needles;

@@ -70,7 +70,7 @@ function replaceTag(text: string, what: { tag: string; label: string; newTag: st
 
 /** GRUB's `search [--set=VAR] --label NAME` (GRUB manual, "search") and the one-command modules of early configs. */
 function replaceGrubSearch(text: string, label: string, uuid: string): string {
-  const word = `(["']?)${escapeRegExp(label)}\\1(?=$|[\\s;])`;
+  const word = `(?<quote>["']?)${escapeRegExp(label)}\\k<quote>(?=$|[\\s;])`;
   const early = new RegExp(`(?<![\\w.])search\\.fs_label([ \\t]+)${word}`, 'gm');
   const flag = /(?<=[ \t])(?:--label|-l)(?=[ \t]|$)/;
   const name = new RegExp(`(?<=[ \\t])${word}`, 'g');
