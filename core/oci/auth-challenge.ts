@@ -6,7 +6,7 @@ export interface AuthChallenge {
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const parameterPattern = new RegExp(`\\s*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))\\s*(?:,|$)`, 'y');
-const schemePattern = new RegExp(`[\\s,]*(${token})(?:\\s+|\\s*$)`, 'y');
+const schemePattern = new RegExp(`[\\s,]*(${token})(\\s+|(?=,)|$)`, 'y');
 const token68Pattern = /[A-Za-z0-9._~+/-]+=*\s*(?:,|$)/y;
 
 /**
@@ -20,14 +20,18 @@ export function parseAuthChallenges(header: string): AuthChallenge[] {
     const scheme = matchAt(schemePattern, header, at);
     if (!scheme?.[1]) break;
     at += scheme[0].length;
-    const { parameters, next } = readParameters(header, at);
+    const { parameters, next } = readParameters(header, at, scheme[2] !== '');
     challenges.push({ scheme: scheme[1].toLowerCase(), parameters });
     at = next;
   }
   return challenges;
 }
 
-function readParameters(header: string, start: number): { parameters: Record<string, string>; next: number } {
+function readParameters(
+  header: string,
+  start: number,
+  isOpen: boolean,
+): { parameters: Record<string, string>; next: number } {
   const parameters: Record<string, string> = {};
   let at = start;
   for (;;) {
@@ -36,7 +40,7 @@ function readParameters(header: string, start: number): { parameters: Record<str
     parameters[match[1].toLowerCase()] ??= match[3] ?? (match[2] ?? '').replace(/\\(.)/g, '$1');
     at += match[0].length;
   }
-  if (at !== start) return { parameters, next: at };
+  if (at !== start || !isOpen) return { parameters, next: at };
   // A challenge such as `Negotiate YII…=` carries one blob in place of parameters.
   return { parameters, next: at + (matchAt(token68Pattern, header, at)?.[0].length ?? 0) };
 }
