@@ -70,7 +70,9 @@ export class OpenRoot {
     const child = this.look(parent, name);
     if (child.is !== 'directory') throw new Error(`${joinPath(parent.path, name)} was replaced while it was made`);
     const hasAcl = this.#native.llistxattr(hostPath).includes('system.posix_acl_access');
-    if (!hasAcl) fchmodSync(this.#native.layerDirectory(this.layer, child.directory.slot), implicitMode);
+    // Whatever this process's umask is; setgid comes from the parent and stays.
+    const fd = this.#native.layerDirectory(this.layer, child.directory.slot);
+    if (!hasAcl) fchmodSync(fd, implicitMode | (fstatSync(fd).mode & 0o2000));
     child.directory.times = null;
     return child.directory;
   }

@@ -44,6 +44,12 @@ export class Arena implements AsyncDisposable {
   }
 }
 
+export interface Comparison {
+  readonly umociError: Error | null;
+  readonly ourError: unknown;
+  readonly differences: readonly string[];
+}
+
 export class ArenaCase {
   readonly dir: string;
   readonly root: string;
@@ -88,6 +94,28 @@ export class ArenaCase {
       return true;
     });
     this.assertCanary();
+  }
+
+  /** What both make of the layers; differences only where both extract them. */
+  async compare(layers: readonly Buffer[]): Promise<Comparison> {
+    let rootfs: string | null = null;
+    let umociError: Error | null = null;
+    try {
+      rootfs = await umociUnpack(this.#resources, layers, { dir: this.dir });
+    } catch (error) {
+      if (!(error instanceof ProvisionError && error.code === 'tool_failed')) throw error;
+      umociError = error;
+    }
+    let ourError: unknown = null;
+    await this.extract(layers).catch((error: unknown) => {
+      ourError = error;
+    });
+    const canCompare = rootfs !== null && ourError === null;
+    return {
+      umociError,
+      ourError,
+      differences: canCompare ? this.diff(readTree(rootfs ?? ''), readTree(this.root)) : [],
+    };
   }
 
   assertCanary(): void {
