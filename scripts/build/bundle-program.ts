@@ -1,4 +1,5 @@
 import { build } from 'esbuild';
+import { englishOnly, lazyBuiltins } from './bundle-plugins.ts';
 import { repoDir } from './paths.ts';
 import type { SourceVersion } from './source-version.ts';
 
@@ -22,7 +23,9 @@ export async function bundleProgram(entry: string, source: SourceVersion): Promi
     format: 'esm',
     mainFields: ['module', 'main'],
     legalComments: 'none',
-    charset: 'utf8',
+    // One byte per character is read and parsed faster.
+    charset: 'ascii',
+    plugins: [lazyBuiltins, englishOnly],
     banner: { js: banner },
     define: {
       DURANTIC_VERSION: JSON.stringify(source.version),
