@@ -56,6 +56,9 @@ async function plainFile(path: string): Promise<string | null> {
 
 async function openDevice(path: string, loopOf: string | null, options: OpenTargetOptions): Promise<OpenTarget> {
   const facts = await readDisk(path);
+  // A loop device can be opened for writing all the same; only its writes would fail.
+  if (facts.readOnly)
+    throw new ProvisionError('disk_not_eligible', `${path} is read-only`, { facts: { device: path } });
   const busy = { path, ...(options.busyAttempts === undefined ? {} : { attempts: options.busyAttempts }) };
   const handle = await openFile(path, constants.O_RDWR);
   try {
