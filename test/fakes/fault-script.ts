@@ -16,8 +16,13 @@ export type FaultAction =
     }
   /** 200 with the whole blob although a part was asked for. */
   | { readonly kind: 'ignore-range' }
-  /** 206 with this Content-Range (none: null) and the bytes from `fromByte` on. */
-  | { readonly kind: 'content-range'; readonly value: string | null; readonly fromByte: number }
+  /** 206 with this Content-Range (none: null) and the bytes from `fromByte` to `toByte` (exclusive; default the end). */
+  | {
+      readonly kind: 'content-range';
+      readonly value: string | null;
+      readonly fromByte: number;
+      readonly toByte?: number;
+    }
   | { readonly kind: 'header'; readonly name: string; readonly value: string }
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
   /** One bit of this byte of the blob is turned. */
@@ -41,7 +46,7 @@ export interface Fault {
   readonly skip?: number;
   /** Default 1; Infinity for always. */
   readonly times?: number;
-  readonly then: FaultAction;
+  readonly answer: FaultAction;
 }
 
 export interface RequestFacts {
@@ -76,7 +81,7 @@ export class FaultScript {
         continue;
       }
       entry.times -= 1;
-      return entry.fault.then;
+      return entry.fault.answer;
     }
     return undefined;
   }

@@ -41,11 +41,13 @@ export interface FaultyRegistry {
   readonly requests: readonly SeenRequest[];
   /** The requests for one blob that were answered with bytes, or all blobs'. */
   blobRequests(digest?: string): readonly SeenRequest[];
+  /** Waits until what is known of every request is final: a client may have all bytes before the server knows it. */
+  settled(): Promise<void>;
 }
 
 /**
  * A registry of ours that serves an OCI layout and fails by script:
- * `startFaultyRegistry(resources, {image: dir, script: [{digest, times: 10, then: {kind: 'reset', afterBytes: 9}}]})`.
+ * `startFaultyRegistry(resources, {image: dir, script: [{digest, times: 10, answer: {kind: 'reset', afterBytes: 9}}]})`.
  */
 export async function startFaultyRegistry(
   resources: Resources,
@@ -66,7 +68,14 @@ export async function startFaultyRegistry(
   const { script, requests } = server;
   const blobRequests = (digest?: string): SeenRequest[] =>
     requests.filter((seen) => seen.on === 'blob' && (digest === undefined || seen.digest === digest));
-  return { host: registry.host, storageHost: storage.host, script, requests, blobRequests };
+  return {
+    host: registry.host,
+    storageHost: storage.host,
+    script,
+    requests,
+    blobRequests,
+    settled: () => server.settled(),
+  };
 }
 
 class FaultyServer {
@@ -75,6 +84,7 @@ class FaultyServer {
   registryOrigin = '';
   storageOrigin = '';
   readonly #options: FaultyRegistryOptions;
+  readonly #answers: Promise<void>[] = [];
   readonly #tokenUses = new Map<string, number>();
   readonly #signatureUses = new Map<string, number>();
 
@@ -94,10 +104,15 @@ class FaultyServer {
       ...{ status: 0, sentBytes: 0 },
     };
     this.requests.push(seen);
-    this.#answer(seen, url, request, response).then(
-      (sentBytes) => Object.assign(seen, { status: response.statusCode, sentBytes }),
-      (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
+    const answered = this.#answer(seen, url, request, response).then(
+      (sentBytes) => void Object.assign(seen, { status: response.statusCode, sentBytes }),
+      (error: unknown) => void response.destroy(error instanceof Error ? error : undefined),
     );
+    this.#answers.push(answered);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#answers);
   }
 
   async #answer(seen: SeenRequest, url: URL, request: IncomingMessage, response: ServerResponse): Promise<number> {

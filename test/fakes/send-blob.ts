@@ -34,7 +34,7 @@ export async function sendBlob(
     return 0;
   }
   const range = asked ?? { fromByte: 0, toByte: sizeBytes };
-  const start = fault?.kind === 'content-range' ? { ...range, fromByte: fault.fromByte } : range;
+  const start = fault?.kind === 'content-range' ? { ...range, ...partOf(fault) } : range;
   const body = bend(start, fault);
   const isEndless = fault?.kind === 'truncate' || fault?.kind === 'longer';
   if (!isEndless) response.setHeader('content-length', start.toByte - start.fromByte);
@@ -45,6 +45,10 @@ export async function sendBlob(
   }
   response.statusCode = asked || fault?.kind === 'content-range' ? 206 : 200;
   return await sendBody(response, blob.file, body);
+}
+
+function partOf({ fromByte, toByte }: { fromByte: number; toByte?: number }): { fromByte: number; toByte?: number } {
+  return toByte === undefined ? { fromByte } : { fromByte, toByte };
 }
 
 function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | undefined): Body {
