@@ -53,8 +53,20 @@ function report(error: unknown): void {
   if (stack !== undefined) process.stderr.write(`${stack}\n`);
 }
 
+// Without it a promise that nothing settles would end the process as if all were well.
+let isSettled = false;
+process.once('exit', () => {
+  if (isSettled) return;
+  process.exitCode = exitCodeOfKind.bug;
+  process.stderr.write(
+    'durantic: the program ended in the middle of its work, which is a defect of durantic [invariant]\n',
+  );
+});
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {
   report(error);
+} finally {
+  isSettled = true;
 }

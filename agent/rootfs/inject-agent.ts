@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 import type { BundleFile } from '../../protocol/bundle-manifest.ts';
 import { parseAgentConfig } from '../config/read-agent-config.ts';
@@ -88,17 +86,14 @@ async function copyVerified(
   files.write(path, '', Number.parseInt(file.mode, 8));
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  const digest = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      sizeBytes += chunk.byteLength;
-      done(null, chunk);
-    },
-  });
-  await using target = await open(files.hostPath(path), 'r+');
+  await using target = await open(files.hostPath(path), 'a');
   try {
-    const writer = target.createWriteStream({ autoClose: false });
-    await pipeline(createReadStream(source, { highWaterMark: 1 << 20 }), digest, writer, { signal: ctx.signal });
+    // A loop, no pipeline: one into a FileHandle's stream that does not close itself never settled.
+    for await (const chunk of createReadStream(source, { highWaterMark: 1 << 20, signal: ctx.signal })) {
+      hash.update(chunk as Buffer);
+      sizeBytes += (chunk as Buffer).byteLength;
+      await target.appendFile(chunk as Buffer);
+    }
   } catch (cause) {
     if (ctx.signal.aborted) throw cause;
     if (errnoOf(cause) === 'ENOENT') throw damaged('size_mismatch', `the agent bundle lacks ${file.path}`, file);
