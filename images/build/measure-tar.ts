@@ -38,6 +38,8 @@ export class MeasureTar extends Transform {
       this.#entries += 1;
       this.#unpackedBytes += unpackedBytes(headers);
       body.on('end', next);
+      // A body that is cut off is told by the archive's own error.
+      body.on('error', () => undefined);
       body.resume();
     });
   }
