@@ -11,8 +11,11 @@ export interface Registry {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
   readonly dataDir: string;
-  /** Copies `oci:DIR:TAG` (or any other skopeo source) to `HOST/NAME:TAG` and gives that reference. */
-  push(source: string, nameAndTag: string): Promise<string>;
+  /**
+   * Copies `oci:DIR:TAG` (or any other skopeo source) to `HOST/NAME:TAG` and gives that reference; digests stay,
+   * unless it is converted to Docker schema 2.
+   */
+  push(source: string, nameAndTag: string, options?: { docker?: boolean }): Promise<string>;
 }
 
 export interface RegistryOptions {
@@ -38,13 +41,13 @@ export async function startRegistry(resources: Resources, options: RegistryOptio
     if (child.exitCode !== null) throw new Error(`docker-registry exited with ${child.exitCode}: ${log.join('')}`);
     return isAnswering(host, options.tls !== undefined);
   });
-  const tlsFlags = ['--dest-tls-verify=false'];
   return {
     host,
     dataDir,
-    push: async (source, nameAndTag) => {
-      const policy = ['--insecure-policy', 'copy', '--all', '--preserve-digests', '--quiet', ...tlsFlags];
-      await runCommand('skopeo', [...policy, source, `docker://${host}/${nameAndTag}`]);
+    push: async (source, nameAndTag, { docker } = {}) => {
+      const form = docker ? ['--format', 'v2s2'] : ['--preserve-digests'];
+      const flags = ['--insecure-policy', 'copy', '--all', '--quiet', '--dest-tls-verify=false', ...form];
+      await runCommand('skopeo', [...flags, source, `docker://${host}/${nameAndTag}`]);
       return `${host}/${nameAndTag}`;
     },
   };

@@ -7,11 +7,13 @@ import type { Resources } from '../resources.ts';
 import { listenOnLoopback } from './listen-on-loopback.ts';
 
 export interface TokenServer {
-  readonly realm: string;
+  realm: string;
   readonly issuer: string;
   readonly service: string;
   /** Certificate of the signing key, for the registry's `rootcertbundle`. */
   readonly certFile: string;
+  /** `expires_in` of the answers, when it is to differ from the truth. */
+  saidLifetimeSeconds: number | null;
   /** What clients asked for, in order. */
   readonly requests: { readonly scopes: readonly string[]; readonly authorization: string | null }[];
 }
@@ -19,8 +21,6 @@ export interface TokenServer {
 export interface TokenServerOptions {
   /** Life of a token as the registry sees it; default 300 s. */
   readonly lifetimeSeconds?: number;
-  /** `expires_in` of the answer, when it is to differ from the truth. */
-  readonly saidLifetimeSeconds?: number;
 }
 
 /**
@@ -36,14 +36,14 @@ export async function startTokenServer(resources: Resources, options: TokenServe
   ]);
   const key = await readFile(keyFile, 'utf8');
   const certificate = (await readFile(certFile, 'utf8')).replace(/-----[A-Z ]+-----|\s/g, '');
-  const requests: TokenServer['requests'] = [];
   const identity = { issuer: 'durantic-test', service: 'durantic-registry' };
+  const result: TokenServer = { realm: '', ...identity, certFile, requests: [], saidLifetimeSeconds: null };
   const lifetimeSeconds = options.lifetimeSeconds ?? 300;
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     const scopes = url.searchParams.getAll('scope');
-    requests.push({ scopes, authorization: request.headers.authorization ?? null });
+    result.requests.push({ scopes, authorization: request.headers.authorization ?? null });
     const nowSeconds = Math.floor(Date.now() / 1000);
     const token = makeToken(key, certificate, {
       iss: identity.issuer,
@@ -55,10 +55,11 @@ export async function startTokenServer(resources: Resources, options: TokenServe
       jti: randomUUID(),
       access: scopes.flatMap(toAccess),
     });
-    sendJson(response, { token, expires_in: options.saidLifetimeSeconds ?? lifetimeSeconds });
+    sendJson(response, { token, expires_in: result.saidLifetimeSeconds ?? lifetimeSeconds });
   });
   const { origin } = await listenOnLoopback(resources, server);
-  return { realm: `${origin}/token`, ...identity, certFile, requests };
+  result.realm = `${origin}/token`;
+  return result;
 }
 
 function makeToken(key: string, certificate: string, claims: object): string {
