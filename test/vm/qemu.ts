@@ -48,8 +48,10 @@ export class Vm {
 
   /** Connects to the control socket; called once, by `startVm`. */
   async open(resources: Resources): Promise<void> {
-    await this.#wait('its control socket', 10_000, () => existsSync(this.files.qmpSocket));
-    const qmp = await Qmp.connect(this.files.qmpSocket);
+    // QEMU makes the socket's file a moment before it listens, which is long on a busy machine.
+    const qmp = await this.#wait('its control socket', 10_000, () =>
+      Qmp.connect(this.files.qmpSocket).catch(() => false as const),
+    );
     resources.defer(`close the control socket of ${this.name}`, () => qmp[Symbol.dispose]());
     this.#qmp = qmp;
   }
@@ -177,17 +179,17 @@ export class Vm {
   async #wait<T>(
     what: string,
     timeoutMs: number,
-    condition: () => T | undefined | false,
+    condition: () => Promise<T | undefined | false> | T | undefined | false,
     options: { mayEnd?: boolean } = {},
   ): Promise<T> {
     const deadline = Date.now() + timeoutMs;
     try {
       return await waitFor(
         what,
-        () => {
+        async () => {
           // Asked before the condition: what QEMU said right before its end still counts.
           const hasEnded = this.hasEnded;
-          const value = condition();
+          const value = await condition();
           if (!value && hasEnded && options.mayEnd !== true) throw new Error(`QEMU ended before ${what}`);
           return value;
         },
