@@ -26,15 +26,15 @@ export async function applyWhiteout(
 ): Promise<void> {
   const { directory } = scope;
   if (entry.kind === 'opaque') return await clearLower(directory, scope);
-  if (entry.name === '' || entry.name === '.') return await clearSelf(directory, entry.label, scope);
-  if (entry.name === '..') return await clearSelf(directory.parent, entry.label, scope);
+  if (entry.name === '' || entry.name === '.') return await clearSelf(directory, entry.archiveName, scope);
+  if (entry.name === '..') return await clearSelf(directory.parent, entry.archiveName, scope);
   await removeLower(directory, entry.name, scope);
 }
 
 /** `.wh.` and `.wh...` name the folder that holds them, or its parent: umoci fails unless this layer made it. */
-async function clearSelf(directory: OpenDirectory | null, label: string, scope: WhiteoutScope): Promise<void> {
+async function clearSelf(directory: OpenDirectory | null, archiveName: string, scope: WhiteoutScope): Promise<void> {
   const isKept = directory !== null && directory.path !== '' && scope.upper.has(scope.directory.path);
-  if (!isKept) throw entryError(scope.context, label, 'the whiteout names the directory that holds it');
+  if (!isKept) throw entryError(scope.context, archiveName, 'the whiteout names the directory that holds it');
   await clearLower(directory, scope);
 }
 

@@ -92,7 +92,7 @@ class Extraction {
       return this.#executor.begin(planEntry(event.entry));
     } catch (error) {
       if (!(error instanceof TarFormatError)) throw error;
-      throw entryError(this.#context, displayName(event.entry.name), error.message);
+      throw entryError(this.#context, event.entry.name, error.message);
     }
   }
 

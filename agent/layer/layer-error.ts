@@ -37,11 +37,12 @@ const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
 const callsThatRefuseEntries: ReadonlySet<string> = new Set(['linkat', 'setxattr']);
 
 /**
- * A failed system call while `entryLabel` was extracted, as an error that names layer and entry.
+ * A failed system call while an entry was extracted, as an error that names layer and entry.
  * @returns root_full, device_io, memory_insufficient, permission, aborted, invariant or layer_entry_invalid.
  */
-export function layerError(cause: unknown, context: LayerContext, entryLabel: string): ProvisionError {
+export function layerError(cause: unknown, context: LayerContext, archiveName: string): ProvisionError {
   if (cause instanceof ProvisionError) return cause;
+  const entryLabel = displayName(archiveName);
   const errno = errnoOf(cause);
   if (errno === undefined) return new ProvisionError('invariant', `extracting ${context.label} failed`, { cause });
   if (errno === 'ECANCELED') return abortError(context.signal);
@@ -52,10 +53,10 @@ export function layerError(cause: unknown, context: LayerContext, entryLabel: st
 }
 
 /** An entry that asks for what cannot or must not be done. */
-export function entryError(context: LayerContext, entryLabel: string, why: string, cause?: unknown): ProvisionError {
+export function entryError(context: LayerContext, archiveName: string, why: string): ProvisionError {
+  const entryLabel = displayName(archiveName);
   return new ProvisionError('layer_entry_invalid', `${context.label}: the entry ${entryLabel} is refused: ${why}`, {
     facts: { layer: context.label, entry: entryLabel },
-    ...(cause === undefined ? {} : { cause }),
   });
 }
 

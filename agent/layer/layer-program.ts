@@ -65,6 +65,12 @@ export class LayerProgram {
     return this.#buffer.subarray(0, this.#length);
   }
 
+  /** Forgets all records and chunks; the buffer is kept. */
+  clear(): void {
+    this.#length = 0;
+    this.chunks.length = 0;
+  }
+
   directory(place: Place, slot: number, metadata: EntryMetadata): void {
     this.#add({ kind: kinds.directory, ...place, other: slot, metadata });
   }

@@ -8,6 +8,7 @@ import type { Place } from './layer-program.ts';
 import { OpenRoot } from './open-root.ts';
 import type { FileEntry, LayerEntry, LinkEntry } from './plan-entry.ts';
 import { ProgramRunner } from './program-runner.ts';
+import { displayName } from './tar-entry.ts';
 import { UpperPaths } from './upper-paths.ts';
 
 export interface NativeExecutorOptions {
@@ -52,7 +53,7 @@ export class NativeExecutor implements LayerExecutor {
 
   begin(entry: LayerEntry): Promise<void> | undefined {
     this.#entries += 1;
-    this.#runner.own(entry.label);
+    this.#runner.own(entry.archiveName);
     if (entry.kind === 'whiteout' || entry.kind === 'opaque')
       return this.#guard(entry, () => this.#applyWhiteout(entry));
     if (entry.kind === 'root') {
@@ -116,8 +117,9 @@ export class NativeExecutor implements LayerExecutor {
       await run();
     } catch (error) {
       const { context } = this.#options;
-      if (error instanceof SymlinkLoop) throw entryError(context, entry.label, `its path is a loop: ${error.message}`);
-      throw layerError(error, context, entry.label);
+      if (error instanceof SymlinkLoop)
+        throw entryError(context, entry.archiveName, `its path is a loop: ${error.message}`);
+      throw layerError(error, context, entry.archiveName);
     }
   }
 
@@ -148,7 +150,7 @@ export class NativeExecutor implements LayerExecutor {
       await this.#clear(parent, entry.name, path);
     }
     if (entry.kind === 'link' && !this.#knowsTarget(entry)) await this.#findTarget(entry, parent);
-    this.#runner.own(entry.label);
+    this.#runner.own(entry.archiveName);
     this.#queue(entry, parent);
     await this.#trim(parent);
     await this.#runner.throttle();
@@ -165,7 +167,7 @@ export class NativeExecutor implements LayerExecutor {
   async #makeDirectory(entry: ChildEntry, spelled: string): Promise<OpenDirectory> {
     const found = await findDirectory(this.#root, spelled, (opened) => this.#trim(opened));
     if (found.blockedBy !== null) {
-      throw entryError(this.#options.context, entry.label, 'a parent of it is not a directory');
+      throw entryError(this.#options.context, entry.archiveName, 'a parent of it is not a directory');
     }
     let { directory } = found;
     for (const name of found.missing) {
@@ -225,7 +227,11 @@ export class NativeExecutor implements LayerExecutor {
     const target = this.#root.table.get(entry.targetParent);
     if (target === undefined || entry.targetName === '') {
       const why = target === undefined ? 'does not exist' : 'is the root directory';
-      throw entryError(this.#options.context, entry.label, `its link target ${entry.targetLabel} ${why}`);
+      throw entryError(
+        this.#options.context,
+        entry.archiveName,
+        `its link target ${displayName(entry.targetArchiveName)} ${why}`,
+      );
     }
     this.#runner.program.link(place, { slot: target.slot, name: entry.targetName });
   }
@@ -247,7 +253,7 @@ export class NativeExecutor implements LayerExecutor {
     this.#root.table.replaced(path);
     if (!this.#options.hiddenBelow.some((hidden) => path.startsWith(`${hidden}/`))) return;
     this.#hidden += 1;
-    this.#hiddenExample ??= entry.label;
+    this.#hiddenExample ??= displayName(entry.archiveName);
   }
 
   /** Closes the folders that were not used for longest; waits, because their times must be set before they are reopened. */

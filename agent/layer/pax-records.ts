@@ -6,8 +6,8 @@ export interface TarXattr {
   readonly value: Buffer;
 }
 
-/** What the records of a PAX header change in the entry that follows; byte strings, undefined where nothing is said. */
-export interface PaxOverrides {
+/** The plain records; byte strings, undefined where nothing is said. */
+export interface PaxTexts {
   readonly path?: string;
   readonly linkPath?: string;
   readonly uid?: number;
@@ -15,6 +15,10 @@ export interface PaxOverrides {
   readonly sizeBytes?: number;
   readonly mtime?: TarTime;
   readonly atime?: TarTime;
+}
+
+/** What the records of a PAX header change in the entry that follows. */
+export interface PaxOverrides extends PaxTexts {
   readonly xattrs: readonly TarXattr[];
   /** `GNU.sparse.*` records without that prefix; 0.0's offset/numbytes pairs are joined into `map`, as 0.1 has it. */
   readonly sparse: ReadonlyMap<string, string>;
@@ -45,55 +49,75 @@ export function* readPaxRecords(bytes: Buffer): Generator<{ key: string; value: 
 }
 
 /**
- * A PAX header's records as overrides. An empty value says nothing, as umoci (Go's archive/tar) takes it. Values are
- * bytes whatever `hdrcharset` says.
+ * A PAX header's records as overrides; a key that comes twice counts the second time. An empty value says nothing, as
+ * umoci (Go's archive/tar) takes it. Values are bytes whatever `hdrcharset` says.
  * @throws TarFormatError for a record that is malformed.
  */
 export function parsePaxHeader(bytes: Buffer): PaxOverrides {
-  const texts = new Map<string, string>();
+  const texts: Mutable<PaxTexts> = {};
   const xattrs = new Map<string, Buffer>();
   const sparse = new Map<string, string>();
   const pairs: string[] = [];
   const ignored = new Set<string>();
   for (const { key, value } of readPaxRecords(bytes)) {
+    if (applyText(texts, key, value)) continue;
     if (key.includes('\0')) throw new TarFormatError('a PAX key holds a NUL byte');
-    const text = key.startsWith(xattrPrefix) ? '' : value.toString('latin1');
-    if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') addPair(pairs, key, text);
-    else if (key.startsWith(xattrPrefix)) xattrs.set(key.slice(xattrPrefix.length), value);
-    else if (key.startsWith(sparsePrefix)) sparse.set(key.slice(sparsePrefix.length), text);
+    if (key.startsWith(xattrPrefix)) xattrs.set(key.slice(xattrPrefix.length), value);
+    else if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') addPair(pairs, key, value);
+    else if (key.startsWith(sparsePrefix)) sparse.set(key.slice(sparsePrefix.length), value.toString('latin1'));
     else if (ignoredPrefixes.some((prefix) => key.startsWith(prefix))) ignored.add(key);
-    else texts.set(key, text);
   }
   if (pairs.length > 0) sparse.set('map', pairs.join(','));
-  return {
-    ...readTexts(texts),
-    xattrs: [...xattrs].filter(([, value]) => value.length > 0).map(([name, value]) => ({ name, value })),
-    sparse,
-    ignored: [...ignored],
-  };
+  return { ...texts, xattrs: xattrs.size === 0 ? [] : toList(xattrs), sparse, ignored: [...ignored] };
 }
 
-function readTexts(texts: ReadonlyMap<string, string>): Omit<PaxOverrides, 'xattrs' | 'sparse' | 'ignored'> {
-  const read = <T>(key: string, parse: (text: string) => T): T | undefined => {
-    const text = texts.get(key);
-    return text === undefined || text === '' ? undefined : parse(text);
-  };
-  const path = read('path', checkName);
-  const linkPath = read('linkpath', checkName);
-  const uid = read('uid', (text) => toOwner(parseDecimal(text)));
-  const gid = read('gid', (text) => toOwner(parseDecimal(text)));
-  const sizeBytes = read('size', parseDecimal);
-  const mtime = read('mtime', parsePaxTime);
-  const atime = read('atime', parsePaxTime);
-  return {
-    ...(path === undefined ? {} : { path }),
-    ...(linkPath === undefined ? {} : { linkPath }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid }),
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(mtime === undefined ? {} : { mtime }),
-    ...(atime === undefined ? {} : { atime }),
-  };
+function toList(xattrs: ReadonlyMap<string, Buffer>): TarXattr[] {
+  return [...xattrs].filter(([, value]) => value.length > 0).map(([name, value]) => ({ name, value }));
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** @returns false when the key is none of the plain ones. */
+function applyText(texts: Mutable<PaxTexts>, key: string, value: Buffer): boolean {
+  const text = value.length === 0 ? null : value.toString('latin1');
+  switch (key) {
+    case 'path':
+      set(texts, 'path', text, checkName);
+      return true;
+    case 'linkpath':
+      set(texts, 'linkPath', text, checkName);
+      return true;
+    case 'uid':
+      set(texts, 'uid', text, parseOwner);
+      return true;
+    case 'gid':
+      set(texts, 'gid', text, parseOwner);
+      return true;
+    case 'size':
+      set(texts, 'sizeBytes', text, parseDecimal);
+      return true;
+    case 'mtime':
+      set(texts, 'mtime', text, parsePaxTime);
+      return true;
+    case 'atime':
+      set(texts, 'atime', text, parsePaxTime);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function set<K extends keyof PaxTexts>(
+  texts: Mutable<PaxTexts>,
+  key: K,
+  text: string | null,
+  parse: (text: string) => Mutable<PaxTexts>[K],
+): void {
+  if (text === null) delete texts[key];
+  else texts[key] = parse(text);
+}
+
+function parseOwner(text: string): number {
+  return toOwner(parseDecimal(text));
 }
 
 function checkName(text: string): string {
@@ -102,8 +126,9 @@ function checkName(text: string): string {
 }
 
 /** Sparse format 0.0 repeats the keys: offset, numbytes, offset, numbytes… */
-function addPair(pairs: string[], key: string, value: string): void {
+function addPair(pairs: string[], key: string, value: Buffer): void {
   const expected = pairs.length % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes';
-  if (key !== expected || value.includes(',')) throw new TarFormatError('the sparse map is out of order');
-  pairs.push(value);
+  const text = value.toString('latin1');
+  if (key !== expected || text.includes(',')) throw new TarFormatError('the sparse map is out of order');
+  pairs.push(text);
 }

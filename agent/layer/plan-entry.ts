@@ -1,5 +1,5 @@
 import type { TarXattr } from './pax-records.ts';
-import { displayName, type TarEntry } from './tar-entry.ts';
+import type { TarEntry } from './tar-entry.ts';
 import { TarFormatError, type TarTime } from './tar-numbers.ts';
 
 /** Owner, mode, extended attributes and times, to be applied in this order. */
@@ -14,9 +14,10 @@ export interface EntryMetadata {
 
 /**
  * What one archive member asks for. `parent` and `name` are cleaned byte strings: no `.`, `..`, empty or leading
- * component, '' for the root itself. Symlinks in `parent` are not resolved yet.
+ * component, '' for the root itself. Symlinks in `parent` are not resolved yet. `archiveName` is the member's name as it
+ * stands in the archive, for messages.
  */
-export type LayerEntry = { readonly label: string } & (
+export type LayerEntry = { readonly archiveName: string } & (
   | { readonly kind: 'root'; readonly metadata: EntryMetadata }
   | { readonly kind: 'whiteout'; readonly parent: string; readonly name: string }
   | { readonly kind: 'opaque'; readonly parent: string }
@@ -33,19 +34,20 @@ interface Child {
   readonly metadata: EntryMetadata;
 }
 
-export type FileEntry = Child & { readonly kind: 'file'; readonly sizeBytes: number; readonly label: string };
+export type FileEntry = Child & { readonly kind: 'file'; readonly sizeBytes: number; readonly archiveName: string };
 
 export type NodeType = 'fifo' | 'character-device' | 'block-device';
 
 export interface LinkEntry {
   readonly kind: 'link';
-  readonly label: string;
+  readonly archiveName: string;
   readonly parent: string;
   readonly name: string;
   readonly targetParent: string;
   /** '' when the target is the root itself, which no link can have. */
   readonly targetName: string;
-  readonly targetLabel: string;
+  /** As the archive has it. */
+  readonly targetArchiveName: string;
 }
 
 /**
@@ -65,6 +67,8 @@ export const keptXattrs: readonly string[] = [
 ];
 
 const whiteoutPrefix = '.wh.';
+/** An empty, `.` or `..` component. */
+const unclean = /(?:^|\/)\.{0,2}(?:\/|$)/;
 const opaqueName = '.wh..wh..opq';
 /** Twice PATH_MAX: no system can use a longer one, and each component costs a descriptor while it is walked. */
 const longestNameBytes = 8192;
@@ -75,21 +79,21 @@ const longestNameBytes = 8192;
  */
 export function planEntry(entry: TarEntry): LayerEntry {
   if (entry.name.length > longestNameBytes) throw new TarFormatError(`the name has ${entry.name.length} bytes`);
-  const label = displayName(entry.name);
+  const archiveName = entry.name;
   const path = cleanPath(entry.name);
   if (path === '') {
     if (entry.kind !== 'directory') throw new TarFormatError('it would replace the root directory itself');
-    return { kind: 'root', label, metadata: metadataOf(entry) };
+    return { kind: 'root', archiveName, metadata: metadataOf(entry) };
   }
   const { parent, name } = splitPath(path);
-  if (name === opaqueName) return { kind: 'opaque', label, parent };
+  if (name === opaqueName) return { kind: 'opaque', archiveName, parent };
   if (name.startsWith(whiteoutPrefix)) {
-    return { kind: 'whiteout', label, parent, name: name.slice(whiteoutPrefix.length) };
+    return { kind: 'whiteout', archiveName, parent, name: name.slice(whiteoutPrefix.length) };
   }
-  return planChild(entry, { parent, name, label });
+  return planChild(entry, { parent, name, archiveName });
 }
 
-function planChild(entry: TarEntry, place: { parent: string; name: string; label: string }): LayerEntry {
+function planChild(entry: TarEntry, place: { parent: string; name: string; archiveName: string }): LayerEntry {
   const child = { ...place, metadata: metadataOf(entry) };
   switch (entry.kind) {
     case 'file':
@@ -104,8 +108,8 @@ function planChild(entry: TarEntry, place: { parent: string; name: string; label
       return { ...child, kind: 'node', type: entry.kind, major: entry.major, minor: entry.minor };
     case 'hardlink': {
       const target = splitPath(cleanPath(entry.linkName));
-      const targetLabel = displayName(entry.linkName);
-      return { ...place, kind: 'link', targetParent: target.parent, targetName: target.name, targetLabel };
+      const targetArchiveName = entry.linkName;
+      return { ...place, kind: 'link', targetParent: target.parent, targetName: target.name, targetArchiveName };
     }
     case 'unknown':
       throw new TarFormatError(`its type flag ${JSON.stringify(entry.typeflag)} is unknown`);
@@ -114,6 +118,9 @@ function planChild(entry: TarEntry, place: { parent: string; name: string; label
 
 /** A name as a path below the root: `..` is taken lexically and stops at the root, as umoci's CleanPath does. */
 export function cleanPath(name: string): string {
+  const start = name.startsWith('./') ? 2 : 0;
+  const simple = name.slice(start, name.endsWith('/') ? -1 : undefined);
+  if (simple !== '' && !unclean.test(simple)) return simple;
   const parts: string[] = [];
   for (const part of name.split('/')) {
     if (part === '..') parts.pop();

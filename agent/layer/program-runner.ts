@@ -19,7 +19,7 @@ export interface ProgramRunnerOptions {
 interface Batch {
   readonly program: LayerProgram;
   /** Which entry the records from `offset` on belong to. */
-  readonly owners: { readonly offset: number; readonly label: string }[];
+  readonly owners: { readonly offset: number; readonly archiveName: string }[];
   dataBytes: number;
 }
 
@@ -30,6 +30,8 @@ interface Batch {
 export class ProgramRunner {
   readonly #options: ProgramRunnerOptions;
   #queued: Batch = emptyBatch();
+  /** The buffer of the program that ran last, to be written again. */
+  #spare: LayerProgram | undefined;
   #running: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #writtenBytes = 0;
@@ -44,8 +46,8 @@ export class ProgramRunner {
   }
 
   /** Names the entry that the records to come belong to. */
-  own(label: string): void {
-    this.#queued.owners.push({ offset: this.#queued.program.lengthBytes, label });
+  own(archiveName: string): void {
+    this.#queued.owners.push({ offset: this.#queued.program.lengthBytes, archiveName });
   }
 
   addData(lengthBytes: number): void {
@@ -93,7 +95,8 @@ export class ProgramRunner {
 
   #start(): void {
     const batch = this.#queued;
-    this.#queued = emptyBatch(batch.owners.at(-1)?.label);
+    this.#queued = emptyBatch(this.#spare, batch.owners.at(-1)?.archiveName);
+    this.#spare = undefined;
     this.#running = this.#run(batch)
       .catch((error: unknown) => {
         this.#failure ??= { error };
@@ -112,24 +115,26 @@ export class ProgramRunner {
         this.unsupportedXattrs += unsupportedXattrs;
         break;
       } catch (cause) {
-        const label = labelAt(batch, cause);
-        if (!isTreeInTheWay(cause)) throw layerError(cause, context, label);
+        const archiveName = ownerAt(batch, cause);
+        if (!isTreeInTheWay(cause)) throw layerError(cause, context, archiveName);
         this.unsupportedXattrs += cause.unsupportedXattrs;
         offset = cause.offset;
         await this.#options.clearTree(placeAt(bytes, offset)).catch((error: unknown) => {
-          throw layerError(error, context, label);
+          throw layerError(error, context, archiveName);
         });
       }
     }
+    batch.program.clear();
+    this.#spare = batch.program;
     this.#writtenBytes += batch.dataBytes;
     if (batch.dataBytes > 0) await afterWrite?.(this.#writtenBytes);
   }
 }
 
 /** A file's records may go on in the next batch, which then belongs to the same entry. */
-function emptyBatch(label?: string): Batch {
-  const owners = label === undefined ? [] : [{ offset: 0, label }];
-  return { program: new LayerProgram(), owners, dataBytes: 0 };
+function emptyBatch(spare?: LayerProgram, archiveName?: string): Batch {
+  const owners = archiveName === undefined ? [] : [{ offset: 0, archiveName }];
+  return { program: spare ?? new LayerProgram(), owners, dataBytes: 0 };
 }
 
 /** unlink(2) on a folder says EISDIR: see make_room in layer-operations.c. */
@@ -138,12 +143,7 @@ function isTreeInTheWay(cause: unknown): cause is LayerRunError {
   return cause.syscall === 'unlinkat' && cause.code === 'EISDIR';
 }
 
-function labelAt(batch: Batch, cause: unknown): string {
+function ownerAt(batch: Batch, cause: unknown): string {
   const offset = cause instanceof Error && 'offset' in cause ? Number(cause.offset) : 0;
-  let label = batch.owners[0]?.label ?? '(unknown)';
-  for (const owner of batch.owners) {
-    if (owner.offset > offset) break;
-    label = owner.label;
-  }
-  return label;
+  return batch.owners.findLast((owner) => owner.offset <= offset)?.archiveName ?? '(unknown)';
 }

@@ -71,23 +71,22 @@ function readGnuExtra(block: Buffer): { prefix: string; atime: TarTime | null } 
   } catch (error) {
     if (!(error instanceof TarFormatError)) throw error;
     const text = readText(block, 345, 155);
-    const isAscii = /^[\x01-\x7f]*$/.test(text);
+    const isAscii = Buffer.from(text, 'latin1').every((byte) => byte < 0x80);
     return { prefix: isAscii ? text : '', atime: null };
   }
 }
 
 /** The sum of all bytes with the checksum field as blanks; some old writers took bytes as signed. */
 function checkSum(block: Buffer): void {
-  let unsigned = 8 * 0x20;
+  let sum = 8 * 0x20;
+  for (let index = 0; index < 148; index += 1) sum += block[index] as number;
+  for (let index = 156; index < blockBytes; index += 1) sum += block[index] as number;
+  const stored = readNumber(block, 148, 8);
+  if (stored === sum) return;
   let highBytes = 0;
   for (let index = 0; index < blockBytes; index += 1) {
-    if (index === 148) index = 156;
-    const byte = block[index] ?? 0;
-    unsigned += byte;
-    if (byte >= 0x80) highBytes += 1;
+    const isCounted = index < 148 || index >= 156;
+    if (isCounted && (block[index] ?? 0) >= 0x80) highBytes += 1;
   }
-  const stored = readNumber(block, 148, 8);
-  if (stored !== unsigned && stored !== unsigned - 256 * highBytes) {
-    throw new TarFormatError('the header checksum does not match');
-  }
+  if (stored !== sum - 256 * highBytes) throw new TarFormatError('the header checksum does not match');
 }
