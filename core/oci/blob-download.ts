@@ -2,7 +2,7 @@ import { sleep } from '../base/abort.ts';
 import { ProvisionError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { retry } from '../base/retry.ts';
-import { type BodyPlan, planBody, RangeRefused, sizeMismatch, type WantedBytes } from './blob-response.ts';
+import { type BodyPlan, isRangeRefused, planBody, sizeMismatch, type WantedBytes } from './blob-response.ts';
 import type { HttpResponse } from './http-get.ts';
 import { retryAfterOf } from './retry-after.ts';
 
@@ -169,7 +169,7 @@ export class BlobDownload {
 
   /** A size that contradicts the manifest, and a changed ETag, are tried once more: another backend may be right. */
   #asRetryable(error: unknown, askedRange: boolean): unknown {
-    if (error instanceof RangeRefused) {
+    if (isRangeRefused(error)) {
       this.#canRange = false;
       // Without a range there is nothing left to ask for in another way.
       return askedRange

@@ -1,4 +1,4 @@
-import { ProvisionError } from '../base/errors.ts';
+import { type ErrorFacts, ProvisionError } from '../base/errors.ts';
 import { parseContentRange } from './content-range.ts';
 import type { HttpResponse } from './http-get.ts';
 
@@ -20,18 +20,11 @@ export interface BodyPlan {
   readonly mustEnd: boolean;
 }
 
-/** The answer cannot be used, but one without a Range header might be. */
-export class RangeRefused extends ProvisionError {
-  constructor(message: string, facts: Record<string, string | number>) {
-    super('download_interrupted', message, { facts });
-  }
-}
-
 /**
  * Decides by status, Content-Length and Content-Range what a body is. Nothing is taken on trust: a part that is not
  * the one asked for is never used.
- * @throws ProvisionError `size_mismatch` when the server's size of the blob is not the manifest's, `RangeRefused` for
- * 416, for a 206 of other bytes, and for a 206 that was not asked for.
+ * @throws ProvisionError `size_mismatch` when the server's size of the blob is not the manifest's; `download_interrupted`
+ * with the fact `range_refused` for 416, for a 206 of other bytes, and for a 206 that was not asked for.
  */
 export function planBody(response: HttpResponse, wanted: WantedBytes, askedRange: boolean): BodyPlan {
   const { label, atBytes, endBytes, totalBytes } = wanted;
@@ -44,14 +37,23 @@ export function planBody(response: HttpResponse, wanted: WantedBytes, askedRange
   }
   const asked = `bytes ${atBytes} to ${endBytes - 1} of ${label}`;
   const facts = { status: response.status, at_bytes: atBytes, content_range: response.header('content-range') ?? '' };
-  if (response.status === 416) throw new RangeRefused(`${response.url.host} refuses ${asked}`, facts);
+  if (response.status === 416) throw rangeRefused(`${response.url.host} refuses ${asked}`, facts);
   const part = range?.range;
   const isAskedPart = askedRange && part?.firstByte === atBytes && part.lastByte < endBytes;
   if (!part || !isAskedPart) {
-    throw new RangeRefused(`${response.url.host} sends another part than ${asked}`, facts);
+    throw rangeRefused(`${response.url.host} sends another part than ${asked}`, facts);
   }
   // A server may send less of a range than asked for (RFC 9110 section 15.3.7); the rest is asked for again.
   return { discardBytes: 0, takeBytes: part.lastByte + 1 - atBytes, mustEnd: true };
+}
+
+/** True for an answer that cannot be used, where one without a Range header might be. */
+export function isRangeRefused(error: unknown): error is ProvisionError {
+  return error instanceof ProvisionError && error.facts['range_refused'] === true;
+}
+
+function rangeRefused(message: string, facts: ErrorFacts): ProvisionError {
+  return new ProvisionError('download_interrupted', message, { facts: { ...facts, range_refused: true } });
 }
 
 function assertTotal(actualBytes: number, wanted: WantedBytes): void {

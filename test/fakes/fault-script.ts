@@ -25,6 +25,8 @@ export type FaultAction =
     }
   | { readonly kind: 'header'; readonly name: string; readonly value: string }
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
+  /** The body comes in so many pieces with a pause before each. */
+  | { readonly kind: 'drip'; readonly pieces: number; readonly everyMs: number }
   /** One bit of this byte of the blob is turned. */
   | { readonly kind: 'corrupt'; readonly blobByte: number }
   /** The registry holds only the blob's first bytes, and says so consistently. */

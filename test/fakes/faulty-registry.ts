@@ -29,6 +29,7 @@ export interface SeenRequest extends RequestFacts {
   readonly authorization: string | null;
   /** Known when the answer is over. */
   status: number;
+  /** Body bytes of a blob that the kernel has taken so far. */
   sentBytes: number;
 }
 
@@ -105,7 +106,7 @@ class FaultyServer {
     };
     this.requests.push(seen);
     const answered = this.#answer(seen, url, request, response).then(
-      (sentBytes) => void Object.assign(seen, { status: response.statusCode, sentBytes }),
+      () => void Object.assign(seen, { status: response.statusCode }),
       (error: unknown) => void response.destroy(error instanceof Error ? error : undefined),
     );
     this.#answers.push(answered);
@@ -115,19 +116,23 @@ class FaultyServer {
     await Promise.all(this.#answers);
   }
 
-  async #answer(seen: SeenRequest, url: URL, request: IncomingMessage, response: ServerResponse): Promise<number> {
+  async #answer(seen: SeenRequest, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const fault = this.script.next(seen);
-    if (fault && answerWithoutBlob(fault, response)) return 0;
+    if (fault && answerWithoutBlob(fault, response)) return;
     if (seen.on === 'token') return this.#giveToken(response);
     if (!this.#isAllowed(seen, url)) return this.#refuse(seen, response);
-    if (seen.digest === null)
-      return sendStatus(response, 404, { body: '{"errors":[{"code":"NAME_UNKNOWN","message":"unknown"}]}' });
     if (seen.on === 'blob' && seen.at === 'registry' && this.#options.storage) return this.#redirect(seen, response);
-    const file = join(this.#options.image, 'blobs', seen.digest.replace(':', '/'));
-    if (!existsSync(file))
-      return sendStatus(response, 404, { body: '{"errors":[{"code":"BLOB_UNKNOWN","message":"unknown"}]}' });
-    if (seen.on === 'manifest') response.setHeader('docker-content-digest', seen.digest);
-    return await sendBlob(request, response, { file, etag: seen.digest, mediaType: mediaTypeOf(seen, file) }, fault);
+    const file = join(this.#options.image, 'blobs', seen.digest?.replace(':', '/') ?? 'none');
+    if (!existsSync(file)) {
+      const unknown = { code: seen.on === 'blob' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN', message: 'not in the layout' };
+      return sendStatus(response, 404, { body: JSON.stringify({ errors: [unknown] }) });
+    }
+    if (seen.on === 'manifest') response.setHeader('docker-content-digest', seen.digest ?? '');
+    const onSent = (sentBytes: number): void => {
+      seen.sentBytes = sentBytes;
+    };
+    const blob = { file, etag: seen.digest ?? '', mediaType: mediaTypeOf(seen, file), onSent };
+    await sendBlob(request, response, blob, fault);
   }
 
   #isAllowed(seen: SeenRequest, url: URL): boolean {
@@ -138,36 +143,28 @@ class FaultyServer {
     return !tokens || useOnce(this.#tokenUses, seen.authorization ?? '', tokens.usesPerToken);
   }
 
-  #refuse(seen: SeenRequest, response: ServerResponse): number {
-    if (seen.at === 'storage') {
-      return sendStatus(response, 403, {
-        body: '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>',
-      });
-    }
-    response.setHeader(
-      'www-authenticate',
-      `Bearer realm="${this.registryOrigin}/token",service="faulty",scope="repository:x:pull"`,
-    );
-    return sendStatus(response, 401, {
-      body: '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}',
-    });
+  #refuse(seen: SeenRequest, response: ServerResponse): void {
+    const expired =
+      '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
+    const wanted = '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}';
+    const challenge = `Bearer realm="${this.registryOrigin}/token",service="faulty",scope="repository:x:pull"`;
+    if (seen.at === 'storage') sendStatus(response, 403, { body: expired });
+    else sendStatus(response, 401, { headers: { 'www-authenticate': challenge }, body: wanted });
   }
 
-  #giveToken(response: ServerResponse): number {
+  #giveToken(response: ServerResponse): void {
     const token = randomUUID();
     this.#tokenUses.set(`Bearer ${token}`, 0);
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ token, expires_in: 3600 }));
-    return 0;
   }
 
-  #redirect(seen: SeenRequest, response: ServerResponse): number {
+  #redirect(seen: SeenRequest, response: ServerResponse): void {
     const signature = randomUUID();
     this.#signatureUses.set(signature, 0);
     response
       .writeHead(307, { location: `${this.storageOrigin}/v2/storage/blobs/${seen.digest}?X-Signature=${signature}` })
       .end();
-    return 0;
   }
 
   #manifestDigest(name: string): string | null {
@@ -212,7 +209,6 @@ function sendStatus(
   response: ServerResponse,
   status: number,
   answer: { headers?: Readonly<Record<string, string>>; body?: string },
-): number {
+): void {
   response.writeHead(status, answer.headers ?? {}).end(answer.body ?? '');
-  return 0;
 }

@@ -11,18 +11,26 @@ interface Body {
   readonly ending: 'end' | 'reset' | 'stall';
   readonly extraBytes: number;
   readonly corruptByte: number | undefined;
+  readonly drip: { readonly pieces: number; readonly everyMs: number } | undefined;
+}
+
+export interface ServedBlob {
+  readonly file: string;
+  readonly etag: string;
+  readonly mediaType: string;
+  /** Told about body bytes that the kernel has taken. */
+  readonly onSent: (sentBytes: number) => void;
 }
 
 /**
- * Answers a request for a file with Range as a registry does (ETag, Accept-Ranges), bent by the fault. Gives the
- * number of body bytes that were sent.
+ * Answers a request for a file with Range as a registry does (ETag, Accept-Ranges), bent by the fault.
  */
 export async function sendBlob(
   request: IncomingMessage,
   response: ServerResponse,
-  blob: { file: string; etag: string; mediaType: string },
+  blob: ServedBlob,
   fault: FaultAction | undefined,
-): Promise<number> {
+): Promise<void> {
   const sizeBytes = fault?.kind === 'shorter' ? fault.sizeBytes : statSync(blob.file).size;
   const asked = fault?.kind === 'ignore-range' ? undefined : askedRange(request.headers.range, sizeBytes);
   response.setHeader('etag', `"${blob.etag}"`);
@@ -31,7 +39,7 @@ export async function sendBlob(
   if (fault?.kind === 'header') response.setHeader(fault.name, fault.value);
   if (asked === 'unsatisfiable') {
     response.writeHead(416, { 'content-range': `bytes */${sizeBytes}` }).end();
-    return 0;
+    return;
   }
   const range = asked ?? { fromByte: 0, toByte: sizeBytes };
   const start = fault?.kind === 'content-range' ? { ...range, ...partOf(fault) } : range;
@@ -44,7 +52,7 @@ export async function sendBlob(
     if (fault.value !== null) response.setHeader('content-range', fault.value);
   }
   response.statusCode = asked || fault?.kind === 'content-range' ? 206 : 200;
-  return await sendBody(response, blob.file, body);
+  await sendBody(response, blob, body);
 }
 
 function partOf({ fromByte, toByte }: { fromByte: number; toByte?: number }): { fromByte: number; toByte?: number } {
@@ -52,7 +60,7 @@ function partOf({ fromByte, toByte }: { fromByte: number; toByte?: number }): { 
 }
 
 function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | undefined): Body {
-  const whole = { ...range, ending: 'end' as const, extraBytes: 0, corruptByte: undefined };
+  const whole = { ...range, ending: 'end' as const, extraBytes: 0, corruptByte: undefined, drip: undefined };
   const until = (bytes: number): number => Math.min(range.toByte, range.fromByte + bytes);
   switch (fault?.kind) {
     case 'truncate':
@@ -67,6 +75,8 @@ function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | 
       return { ...whole, toByte: until(fault.afterBytes), ending: 'stall' };
     case 'corrupt':
       return { ...whole, corruptByte: fault.blobByte };
+    case 'drip':
+      return { ...whole, drip: fault };
     case 'longer':
       return { ...whole, extraBytes: fault.extraBytes };
     default:
@@ -74,26 +84,29 @@ function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | 
   }
 }
 
-async function sendBody(response: ServerResponse, file: string, body: Body): Promise<number> {
+async function sendBody(response: ServerResponse, blob: ServedBlob, body: Body): Promise<void> {
   let at = body.fromByte;
   response.flushHeaders();
-  for await (const chunk of bytesOf(file, body)) {
-    if (response.destroyed) return at - body.fromByte;
+  for await (const chunk of bytesOf(blob.file, body)) {
+    if (response.destroyed) return;
     if (body.corruptByte !== undefined && body.corruptByte >= at && body.corruptByte < at + chunk.length) {
       chunk[body.corruptByte - at] = (chunk[body.corruptByte - at] ?? 0) ^ 0x10;
     }
-    at += chunk.length;
+    if (body.drip) await new Promise((resolve) => setTimeout(resolve, body.drip?.everyMs));
     await write(response, chunk);
+    at += chunk.length;
+    blob.onSent(at - body.fromByte);
   }
   if (body.extraBytes > 0) await write(response, Buffer.alloc(body.extraBytes, 'x'));
   if (body.ending === 'end') response.end();
   if (body.ending === 'reset') response.socket?.resetAndDestroy();
-  return at - body.fromByte + body.extraBytes;
 }
 
 function bytesOf(file: string, body: Body): Readable {
-  if (body.toByte <= body.fromByte) return Readable.from([]);
-  return createReadStream(file, { start: body.fromByte, end: body.toByte - 1, highWaterMark: 256 * 1024 });
+  const sizeBytes = body.toByte - body.fromByte;
+  if (sizeBytes <= 0) return Readable.from([]);
+  const highWaterMark = body.drip ? Math.ceil(sizeBytes / body.drip.pieces) : 256 * 1024;
+  return createReadStream(file, { start: body.fromByte, end: body.toByte - 1, highWaterMark });
 }
 
 // Resolves when the bytes are with the kernel, so that a reset behind them does not overtake them in this process.
