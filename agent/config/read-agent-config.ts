@@ -49,7 +49,9 @@ export function parseAgentConfig(text: string, name: string): AgentConfig {
   if (syntax !== undefined) throw invalid(name, lines.linePos(syntax.pos[0]).line, syntax.message);
   const result = agentConfigSchema.safeParse(document.toJS() ?? {});
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  // A key that is spelled wrong is also a key that is missing: the spelling helps more.
+  const { issues } = result.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = unknown === undefined ? (issue?.path ?? []) : [...(issue?.path ?? []), unknown];
   const node = document.getIn(path, true);

@@ -6,9 +6,7 @@ import { scrubIdentity } from '../../../../agent/rootfs/scrub-identity.ts';
 import { quietContext, snapshot, type TreeNode, writeTree } from '../../../builders/rootfs-tree.ts';
 import { Resources } from '../../../resources.ts';
 
-async function scrub(
-  tree: Record<string, TreeNode>,
-): Promise<{
+async function scrub(tree: Record<string, TreeNode>): Promise<{
   root: string;
   files: Record<string, string>;
   scrubbed: readonly string[];

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { awaitEnrolment, type Enrolment } from '../../../../agent/config/await-enrolment.ts';
+import { type AgentEvent, runAgent } from '../../../../agent/run-agent.ts';
+import { Resources, waitFor } from '../../../resources.ts';
+
+const key = 'A'.repeat(43);
+const jwk = { kty: 'OKP', crv: 'Ed25519', x: key };
+const identity = JSON.stringify({
+  machine_uuid: '11111111-2222-4333-8444-555555555555',
+  public_key: jwk,
+  private_key: { ...jwk, d: key },
+});
+
+interface Waiting extends AsyncDisposable {
+  readonly configFile: string;
+  readonly identityFile: string;
+  readonly events: AgentEvent[];
+  readonly result: Promise<Enrolment | null>;
+  readonly stop: () => void;
+}
+
+/** Starts to wait for files in folders that do not exist. */
+function start(pollMs: number): Waiting {
+  const resources = new Resources();
+  const dir = resources.tempDir();
+  const configFile = join(dir, 'etc/durantic/agent.yaml');
+  const identityFile = join(dir, 'var/lib/durantic/identity.json');
+  const events: AgentEvent[] = [];
+  const controller = new AbortController();
+  const onEvent = (event: AgentEvent): void => {
+    events.push(event);
+  };
+  const result = awaitEnrolment({ configFile, identityFile, onEvent, signal: controller.signal, pollMs });
+  const stop = (): void => controller.abort();
+  resources.defer('stop waiting', async () => {
+    stop();
+    await result;
+  });
+  return {
+    configFile,
+    identityFile,
+    events,
+    result,
+    stop,
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+function put(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+test('says once that the machine is not enrolled, and notices both files without polling', {
+  timeout: 5000,
+}, async () => {
+  await using waiting = start(2 ** 30);
+  const { configFile, identityFile, events } = waiting;
+  assert.deepEqual(events, [{ kind: 'not_enrolled', missing: [configFile, identityFile] }]);
+  put(configFile, 'server: https://x.test\n');
+  put(identityFile, identity);
+  const enrolment = await waiting.result;
+  assert.equal(enrolment?.config.server, 'https://x.test');
+  assert.equal(enrolment?.identity.machine_uuid, '11111111-2222-4333-8444-555555555555');
+  assert.equal(events.filter(({ kind }) => kind === 'not_enrolled').length, 1);
+});
+
+test('a wrong file is told once with what is wrong, and waited out', { timeout: 5000 }, async () => {
+  await using waiting = start(20);
+  const { configFile, identityFile, events } = waiting;
+  put(identityFile, identity);
+  put(configFile, 'sever: x\n');
+  await waitFor('the first problem', () => events.some((event) => event.kind === 'enrolment_invalid'));
+  // Not told again while nothing changes: a look every 20 ms finds the same.
+  rmSync(configFile);
+  put(configFile, 'server: ftp://x\n');
+  await waitFor('the second problem', () => events.filter(({ kind }) => kind === 'enrolment_invalid').length >= 2);
+  put(configFile, 'server: https://x.test\n');
+  assert.notEqual(await waiting.result, null);
+  const problems = events.flatMap((event) => (event.kind === 'enrolment_invalid' ? [event.message] : []));
+  assert.deepEqual([...new Set(problems)], problems);
+});
+
+test('polling finds what no watch has seen', { timeout: 5000 }, async () => {
+  await using waiting = start(20);
+  put(waiting.configFile, 'server: https://x.test\n');
+  put(waiting.identityFile, identity);
+  assert.notEqual(await waiting.result, null);
+});
+
+test('ends at once when aborted', { timeout: 1000 }, async () => {
+  await using waiting = start(2 ** 30);
+  waiting.stop();
+  assert.equal(await waiting.result, null);
+});
+
+test('an enrolled agent says once that it has no link, and stays until it is aborted', { timeout: 5000 }, async () => {
+  const controller = new AbortController();
+  const events: AgentEvent[] = [];
+  const parsed = JSON.parse(identity) as Enrolment['identity'];
+  const running = runAgent({
+    mode: 'installed',
+    config: { server: 'https://x.test' },
+    identity: parsed,
+    handlers: {},
+    onEvent: (event) => events.push(event),
+    signal: controller.signal,
+  });
+  const winner = await Promise.race([
+    running.then(() => 'ended'),
+    new Promise((resolve) => setImmediate(resolve, 'runs')),
+  ]);
+  assert.equal(winner, 'runs');
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['link_unavailable'],
+  );
+  controller.abort();
+  await running;
+});
