@@ -1,3 +1,4 @@
+import type { DirectoryKeeper } from './directory-keeper.ts';
 import { joinPath, type OpenDirectory } from './directory-table.ts';
 import { entryError, type LayerContext } from './layer-error.ts';
 import type { OpenRoot } from './open-root.ts';
@@ -10,9 +11,7 @@ export interface WhiteoutScope {
   readonly root: OpenRoot;
   readonly upper: UpperPaths;
   readonly context: LayerContext;
-  readonly afterOpen: (opened: OpenDirectory) => Promise<void>;
-  /** Closes a folder, and what is open below it, before it is removed. */
-  readonly forget: (path: string) => Promise<void>;
+  readonly keeper: DirectoryKeeper;
 }
 
 /**
@@ -39,7 +38,7 @@ async function clearSelf(directory: OpenDirectory | null, archiveName: string, s
 }
 
 async function removeLower(parent: OpenDirectory, name: string, scope: WhiteoutScope): Promise<void> {
-  const { root, upper, context } = scope;
+  const { root, upper } = scope;
   const path = joinPath(parent.path, name);
   const kind = root.kindOf(parent, name);
   if (kind === 'missing') return;
@@ -47,14 +46,11 @@ async function removeLower(parent: OpenDirectory, name: string, scope: WhiteoutS
     if (kind !== 'directory') return;
     const child = root.look(parent, name);
     if (child.is !== 'directory') return;
-    await scope.afterOpen(child.directory);
+    await scope.keeper.trim(child.directory);
     await clearLower(child.directory, scope);
     return;
   }
-  parent.isTouched = true;
-  root.table.forgetAliases();
-  if (kind === 'directory') await scope.forget(path);
-  await root.remove(parent.slot, name, context.signal);
+  await scope.keeper.clear(parent, name, path);
 }
 
 async function clearLower(directory: OpenDirectory, scope: WhiteoutScope): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Native } from '../native/native.ts';
 import { applyWhiteout } from './apply-whiteout.ts';
+import { DirectoryKeeper } from './directory-keeper.ts';
 import { joinPath, type OpenDirectory } from './directory-table.ts';
 import type { ExecutorTotals, LayerExecutor } from './executor.ts';
-import { findDirectory, SymlinkLoop } from './find-directory.ts';
+import { SymlinkLoop } from './find-directory.ts';
 import { entryError, type LayerContext, layerError } from './layer-error.ts';
 import type { Place } from './layer-program.ts';
 import { OpenRoot } from './open-root.ts';
@@ -31,6 +32,7 @@ export class NativeExecutor implements LayerExecutor {
   readonly #options: NativeExecutorOptions;
   readonly #root: OpenRoot;
   readonly #runner: ProgramRunner;
+  readonly #keeper: DirectoryKeeper;
   readonly #upper = new UpperPaths();
   readonly #cancel: () => void;
   #file: { readonly entry: FileEntry; endBytes: number } | null = null;
@@ -47,6 +49,7 @@ export class NativeExecutor implements LayerExecutor {
     const { layer } = this.#root;
     const clearTree = (place: Place): Promise<void> => this.#root.remove(place.slot, place.name, context.signal);
     this.#runner = new ProgramRunner({ native, layer, context, clearTree, afterWrite });
+    this.#keeper = new DirectoryKeeper(this.#root, this.#runner, context.signal);
     this.#cancel = () => native.layerCancel(layer);
     context.signal.addEventListener('abort', this.#cancel, { once: true });
   }
@@ -93,7 +96,7 @@ export class NativeExecutor implements LayerExecutor {
   }
 
   async finish(): Promise<ExecutorTotals> {
-    for (const directory of this.#root.table.takeAll()) this.#closeDirectory(directory);
+    for (const directory of this.#root.table.takeAll()) this.#keeper.queueClose(directory);
     await this.#runner.drain();
     return {
       entries: this.#entries,
@@ -126,65 +129,30 @@ export class NativeExecutor implements LayerExecutor {
   async #applyWhiteout(entry: LayerEntry & { kind: 'whiteout' | 'opaque' }): Promise<void> {
     await this.#runner.drain();
     this.#whiteouts += 1;
-    const found = await findDirectory(this.#root, entry.parent, (opened) => this.#trim(opened));
-    if (found.missing.length > 0) return;
-    const { context } = this.#options;
-    const { directory } = found;
-    await applyWhiteout(entry, {
-      directory,
-      root: this.#root,
-      upper: this.#upper,
-      context,
-      afterOpen: (opened) => this.#trim(opened),
-      forget: (path) => this.#forgetTree(path),
-    });
+    const { directory, missing } = await this.#keeper.find(entry.parent);
+    if (missing.length > 0) return;
+    const scope = { directory, root: this.#root, upper: this.#upper, keeper: this.#keeper };
+    await applyWhiteout(entry, { ...scope, context: this.#options.context });
   }
 
   /** The parent has to be looked up or made, or a folder stands in the way, or the link's target has to be found. */
   async #beginSlowly(entry: ChildEntry): Promise<void> {
     await this.#runner.drain();
-    const parent = await this.#makeDirectory(entry, entry.parent);
-    const path = joinPath(parent.path, entry.name);
-    // umoci removes what is there before it resolves a hard link's target, which may lead through it.
-    if (entry.kind !== 'directory' && (entry.kind === 'link' || this.#root.table.getReal(path))) {
-      await this.#clear(parent, entry.name, path);
-    }
-    if (entry.kind === 'link' && !this.#knowsTarget(entry)) await this.#findTarget(entry, parent);
-    this.#runner.own(entry.archiveName);
-    this.#queue(entry, parent);
-    await this.#trim(parent);
-    await this.#runner.throttle();
-  }
-
-  async #clear(parent: OpenDirectory, name: string, path: string): Promise<void> {
-    await this.#forgetTree(path);
-    this.#root.table.forgetAliases();
-    parent.isTouched = true;
-    await this.#root.remove(parent.slot, name, this.#options.context.signal);
-  }
-
-  /** Resolves the path and makes what is missing of it. */
-  async #makeDirectory(entry: ChildEntry, spelled: string): Promise<OpenDirectory> {
-    const found = await findDirectory(this.#root, spelled, (opened) => this.#trim(opened));
+    const found = await this.#keeper.find(entry.parent);
     if (found.blockedBy !== null) {
       throw entryError(this.#options.context, entry.archiveName, 'a parent of it is not a directory');
     }
-    let { directory } = found;
-    for (const name of found.missing) {
-      directory = this.#root.makeImplicit(directory, name);
-      await this.#trim(directory);
+    const parent = await this.#keeper.makeMissing(found);
+    const path = joinPath(parent.path, entry.name);
+    // umoci removes what is there before it resolves a hard link's target, which may lead through it.
+    if (entry.kind !== 'directory' && (entry.kind === 'link' || this.#root.table.getReal(path))) {
+      await this.#keeper.clear(parent, entry.name, path);
     }
-    return directory;
-  }
-
-  /** Opens the folder of the link's target, so that the table knows it; the link's own folder stays open meanwhile. */
-  async #findTarget(entry: LinkEntry, parent: OpenDirectory): Promise<void> {
-    parent.openChildren += 1;
-    try {
-      await findDirectory(this.#root, entry.targetParent, (opened) => this.#trim(opened));
-    } finally {
-      parent.openChildren -= 1;
-    }
+    if (entry.kind === 'link' && !this.#knowsTarget(entry)) await this.#keeper.findBeside(parent, entry.targetParent);
+    this.#runner.own(entry.archiveName);
+    this.#queue(entry, parent);
+    await this.#keeper.trim(parent);
+    await this.#runner.throttle();
   }
 
   #knowsTarget(entry: LinkEntry): boolean {
@@ -220,7 +188,7 @@ export class NativeExecutor implements LayerExecutor {
     const directory = this.#root.table.add(path, parent, entry.metadata);
     directory.isUpper = true;
     this.#runner.program.directory({ slot: parent.slot, name: entry.name }, directory.slot, entry.metadata);
-    for (const excess of this.#root.table.takeExcess(directory)) this.#closeDirectory(excess);
+    for (const excess of this.#root.table.takeExcess(directory)) this.#keeper.queueClose(excess);
   }
 
   #queueLink(entry: LinkEntry, place: Place): void {
@@ -254,23 +222,5 @@ export class NativeExecutor implements LayerExecutor {
     if (!this.#options.hiddenBelow.some((hidden) => path.startsWith(`${hidden}/`))) return;
     this.#hidden += 1;
     this.#hiddenExample ??= displayName(entry.archiveName);
-  }
-
-  /** Closes the folders that were not used for longest; waits, because their times must be set before they are reopened. */
-  async #trim(keep: OpenDirectory): Promise<void> {
-    const excess = this.#root.table.takeExcess(keep);
-    if (excess.length === 0) return;
-    for (const directory of excess) this.#closeDirectory(directory);
-    await this.#runner.drain();
-  }
-
-  #closeDirectory(directory: OpenDirectory): void {
-    this.#runner.program.directoryClose(directory.slot, directory.isTouched ? directory.times : null);
-  }
-
-  /** Folders that are removed: closed without a look at their times, before their slots are used again. */
-  async #forgetTree(path: string): Promise<void> {
-    for (const directory of this.#root.table.takeTree(path)) this.#runner.program.directoryClose(directory.slot, null);
-    await this.#runner.drain();
   }
 }
