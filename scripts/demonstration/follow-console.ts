@@ -1,8 +1,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 
 // ECMA-48 control sequences, character set selection, and single control characters.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
-const unprintable = /\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[78=>c]|[\r\0\x07\b]/g;
+const unprintable = /\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[78=>c]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
 const unfinishedSequence = /\x1b(\[[0-9;?=]*|[()])?$/;
 
@@ -12,6 +13,7 @@ const unfinishedSequence = /\x1b(\[[0-9;?=]*|[()])?$/;
  */
 export function followConsole(file: string, print: (text: string) => void): () => void {
   const clean = createConsoleCleaner();
+  const decoder = new StringDecoder('utf8');
   let offset = 0;
   const readMore = (): void => {
     if (!existsSync(file)) return;
@@ -20,7 +22,7 @@ export function followConsole(file: string, print: (text: string) => void): () =
       const buffer = Buffer.alloc(64 * 1024);
       for (let count = readSync(fd, buffer, 0, buffer.length, offset); count > 0; ) {
         offset += count;
-        print(clean(buffer.toString('latin1', 0, count)));
+        print(clean(decoder.write(buffer.subarray(0, count))));
         count = readSync(fd, buffer, 0, buffer.length, offset);
       }
     } finally {

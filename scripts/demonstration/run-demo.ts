@@ -63,7 +63,7 @@ async function runDemo(flags: DemoFlags, resources: Resources): Promise<void> {
     print(`     ${pushed}`);
     return pushed;
   });
-  await step(`Install it on a ${formatBytes(diskBytes)} disk`, async () => {
+  await step(`Install it on a disk of ${formatBytes(diskBytes)}`, async () => {
     rmSync(files.disk, { force: true });
     writeFileSync(files.disk, '');
     truncateSync(files.disk, diskBytes);

@@ -5,16 +5,28 @@ import { describeError } from '../../core/base/describe-error.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { repoDir } from '../build/paths.ts';
-import { budgetMinutes, type PartName, type PartTime } from './budget.ts';
+import { budgetMinutes, formatSeconds, type PartName, type PartTime } from './budget.ts';
 import { findLeaks, networkNamespaces, runMarker } from './leaks.ts';
 import { countsOf, runSuite, type SuiteResult } from './run-suite.ts';
-import { type Selection, selectTests } from './suites.ts';
+import { type Selection, selectTests, usesDebianImage } from './suites.ts';
 
 const print = (line: string): void => console.log(line);
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+
+async function buildWhatIsStale(selections: readonly Selection[]): Promise<void> {
+  const builds: [string, ...string[]][] = [];
+  if (selections.some(({ suite }) => suite.usesBinary)) builds.push(['build-binary', '--quiet']);
+  if (usesDebianImage(selections)) builds.push(['build-image', 'debian-12']);
+  for (const [script, ...args] of builds) {
+    const startedMs = performance.now();
+    await runCommand(join(repoDir, 'scripts', script), args, { signal: stop.signal });
+    const seconds = (performance.now() - startedMs) / 1000;
+    if (seconds > 3) print(`scripts/${script} took ${formatSeconds(seconds)}`);
+  }
+}
 
 /** Tests start with a temporary folder of this run and its mark, so that what they leave behind can be told apart. */
 async function runSelections(selections: readonly Selection[]): Promise<SuiteResult[]> {
@@ -66,10 +78,7 @@ function summarize(results: readonly SuiteResult[]): number {
 try {
   process.chdir(repoDir);
   const selections = selectTests(process.argv.slice(2));
-  if (selections.some(({ suite }) => suite.usesBinary)) {
-    const built = await runCommand(join(repoDir, 'scripts', 'build-binary'), ['--quiet']);
-    if (built.stdout !== '') print(built.stdout.trim());
-  }
+  await buildWhatIsStale(selections);
   note({
     part: 'installs and builds',
     seconds: Date.now() / 1000 - Number(process.env['DURANTIC_STARTED'] ?? Date.now() / 1000),

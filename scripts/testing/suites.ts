@@ -70,6 +70,11 @@ function mentions(file: string, id: string): boolean {
   return new RegExp(`['"\`]${id}\\b`).test(readFileSync(file, 'utf8'));
 }
 
+/** Whether a selected file installs the Debian image, which is then built beforehand: its time is no test's. */
+export function usesDebianImage(selections: readonly Selection[]): boolean {
+  return selections.some(({ files }) => files.some((file) => /debian-(12|image)\b/.test(readFileSync(file, 'utf8'))));
+}
+
 /** Every `*.test.ts` below the folder, sorted. */
 export function testFiles(folder: string): string[] {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
