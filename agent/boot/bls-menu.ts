@@ -23,10 +23,9 @@ export function blsMenuEntries(machine: GrubMachine, directory: string | undefin
       parameters: [entry.title],
       body: parseGrubScript(
         [
-          `linux (${device})${entry.kernel ?? ''} ${entry.options}`,
-          ...(entry.initrds.length > 0
-            ? [`initrd ${entry.initrds.map((path) => `(${device})${path}`).join(' ')}`]
-            : []),
+          `set root=${device}`,
+          `linux ${entry.kernel ?? ''} ${entry.options}`,
+          ...(entry.initrds.length > 0 ? [`initrd ${entry.initrds.join(' ')}`] : []),
         ].join('\n'),
       ),
     }));
