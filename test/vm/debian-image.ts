@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { type Registry, startRegistry } from '../builders/registry.ts';
@@ -17,12 +17,11 @@ export interface PushedImage {
   readonly guestReference: string;
 }
 
-/** The Debian image of `scripts/build-image debian-12` (made if it is not there) in a registry of this test's own. */
+/** The image of the recipe debian-12 as it stands now, built unless it is there, in a registry of this test's own. */
 export async function pushDebianImage(resources: Resources): Promise<PushedImage> {
-  const layout = join(repo, 'dist/images/debian-12');
-  if (!existsSync(join(layout, 'index.json'))) await runCommand(join(repo, 'scripts/build-image'), ['debian-12']);
+  await runCommand(join(repo, 'scripts/build-image'), ['debian-12']);
   const registry = await startRegistry(resources);
-  const reference = await registry.push(`oci:${layout}`, 'debian:12');
+  const reference = await registry.push(`oci:${join(repo, 'dist/images/debian-12')}`, 'debian:12');
   return { registry, reference, guestReference: reference.replace('127.0.0.1', '10.0.2.2') };
 }
 

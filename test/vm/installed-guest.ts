@@ -96,7 +96,7 @@ export async function bootInstalled(
     disks: [{ ...disk, bootIndex: 0 }],
     network: { restrict: true },
   });
-  const proof = await vm.waitForProof('installed', { timeoutMs: options.timeoutMs });
+  const proof = await vm.waitForProof('installed', { timeoutMs: options.timeoutMs, bootsFromDisk: true });
   const facts = installedFactsSchema.parse(proof.facts);
   await vm.waitForPoweroff({ timeoutMs: 60_000 });
   if (disk.format !== 'qcow2') await checkDiskAtRest(disk.file, vm.nonce);
@@ -105,12 +105,17 @@ export async function bootInstalled(
 
 /** Reads the disk of a machine that is off: its tables, its root, and that this very machine wrote to it. */
 async function checkDiskAtRest(file: string, nonce: string): Promise<void> {
-  const verified = (await runCommand('sgdisk', ['-v', file])).stdout;
-  if (!verified.includes('No problems found')) throw new Error(`sgdisk -v ${file}:\n${verified}`);
+  await checkTables(file);
   const root = `${file}?offset=${await rootOffsetBytes(file)}`;
   await runCommand('e2fsck', ['-f', '-n', root]);
   const { stdout } = await runCommand('debugfs', ['-R', 'cat /var/lib/durantic-proof-nonce', root]);
   if (stdout.trim() !== nonce) throw new Error(`the root on ${file} was not written by this guest: ${stdout.trim()}`);
+}
+
+/** Both partition tables of a disk file, as sgdisk judges them. */
+export async function checkTables(file: string): Promise<void> {
+  const verified = (await runCommand('sgdisk', ['-v', file])).stdout;
+  if (!verified.includes('No problems found')) throw new Error(`sgdisk -v ${file}:\n${verified}`);
 }
 
 /** Start of the partition of type "Linux root (x86-64)". */

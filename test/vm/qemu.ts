@@ -76,9 +76,13 @@ export class Vm {
     return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g, '');
   }
 
-  /** Waits for the guest's own word on the proof port. A line with another nonce, or `done: false`, is an error. */
-  async waitForProof(test: string, options: { timeoutMs: number }): Promise<Proof> {
+  /**
+   * Waits for the guest's own word on the proof port. A line with another nonce, or `done: false`, is an error, and so
+   * is a firmware that finds nothing to boot when the guest `bootsFromDisk`.
+   */
+  async waitForProof(test: string, options: { timeoutMs: number; bootsFromDisk?: boolean }): Promise<Proof> {
     return await this.#wait(`the proof of ${test}`, options.timeoutMs, () => {
+      if (options.bootsFromDisk && this.#foundNothing()) throw new Error('the firmware finds nothing to boot');
       const text = existsSync(this.files.proofFile) ? readFileSync(this.files.proofFile, 'utf8') : '';
       return findProof(text, { test, nonce: this.nonce });
     });
@@ -91,10 +95,7 @@ export class Vm {
 
   /** Waits until the firmware has found nothing to boot: the shell of OVMF, or SeaBIOS's last word. */
   async waitForNothingToBoot(options: { timeoutMs: number }): Promise<void> {
-    await this.#wait('the firmware to find nothing to boot', options.timeoutMs, () => {
-      const seabios = existsSync(this.files.firmwareLog) ? readFileSync(this.files.firmwareLog, 'latin1') : '';
-      return seabios.includes('No bootable device') || /^Shell> /m.test(this.console);
-    });
+    await this.#wait('the firmware to find nothing to boot', options.timeoutMs, () => this.#foundNothing());
   }
 
   /** Waits until QEMU has ended by itself because the guest switched itself off; its disks are then at rest. */
@@ -170,6 +171,11 @@ export class Vm {
       socket.once('error', reject);
       socket.resume();
     });
+  }
+
+  #foundNothing(): boolean {
+    const seabios = existsSync(this.files.firmwareLog) ? readFileSync(this.files.firmwareLog, 'latin1') : '';
+    return seabios.includes('No bootable device') || /^Shell> /m.test(this.console);
   }
 
   #events(name: string): readonly QmpEvent[] {
