@@ -34,6 +34,8 @@ export interface FaultyTargetOptions {
   readonly script?: readonly Fault[];
   /** What the disk holds at first; default a pattern that is nowhere zero. */
   readonly initial?: Buffer;
+  /** How many turns of the event loop a sync takes; default 1. */
+  readonly syncTurns?: number;
 }
 
 /** A disk in memory with scripted faults, behind the same read, write and flush as a real one. */
@@ -58,7 +60,8 @@ export function createFaultyTarget(options: FaultyTargetOptions): FaultyTarget {
       sync: async () => {
         const syncing = dirty;
         dirty = [];
-        await new Promise((resolve) => setImmediate(resolve));
+        for (let turn = 0; turn < (options.syncTurns ?? 1); turn += 1)
+          await new Promise((resolve) => setImmediate(resolve));
         for (const { offsetBytes, data } of syncing) {
           data.copy(medium, offsetBytes);
           state.dirtyBytes -= data.length;

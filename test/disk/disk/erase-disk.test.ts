@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { open, truncate } from 'node:fs/promises';
+import { open, readFile, truncate, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { eraseDisk } from '../../../agent/disk/erase-disk.ts';
 import { rangeEnd } from '../../../agent/disk/geometry.ts';
@@ -30,6 +31,17 @@ async function wipefsRegion(device: string, start: number, sectors: number): Pro
   } finally {
     await runCommand('delpart', [device, '1']);
   }
+}
+
+/** A loop device that takes no discards, as many disks: what is gone from it was overwritten. */
+async function plainLoop(resources: Resources, file: string, sectorBytes: 512 | 4096 = 512): Promise<string> {
+  const device = await resources.loop(file, { sectorBytes });
+  const limit = `/sys/class/block/${basename(device)}/queue/discard_max_bytes`;
+  const before = await readFile(limit, 'utf8');
+  // The limit outlives the loop device's detaching.
+  resources.defer(`discards on ${device}`, () => writeFile(limit, before));
+  await writeFile(limit, '0');
+  return device;
 }
 
 async function writeAt(path: string, offsetBytes: number, bytes: Buffer): Promise<void> {
@@ -109,13 +121,20 @@ async function fillWithOldData(device: string): Promise<void> {
 
 test('F32 a disk full of stale LVM, md, ZFS, LUKS, filesystems and a GPT: nothing is visible after, by any path', async () => {
   await using resources = new Resources();
-  const device = await resources.loop(resources.sparseFile(diskMib * mib));
+  const device = await plainLoop(resources, resources.sparseFile(diskMib * mib));
   await fillWithOldData(device);
   assert.ok((await wipefs(device)).includes('gpt'));
+  // Something that no list of signatures has, in the first and in the last MiB of an old partition.
+  const unknown = [mib + 900_000, 41 * mib - 900_000];
+  for (const offset of unknown) await writeAt(device, offset, Buffer.from('a format of the year 2040'));
   const report = await (async () => {
     await using target = await openTarget(device, ctx);
-    return await eraseDisk(target, await readDisk(device), ctx);
+    const erased = await eraseDisk(target, await readDisk(device), ctx);
+    for (const offset of unknown) assert.ok((await target.read(offset, 25)).equals(Buffer.alloc(25)), `${offset}`);
+    return erased;
   })();
+  assert.deepEqual(report.discarded, []);
+  assert.match(report.said.join(), /does not take discards/);
   assert.deepEqual(await wipefs(device), []);
   const names = report.removed.map(({ name, where }) => `${name}: ${where.replace(/ \(.*/, '')}`);
   for (const expected of [
@@ -148,7 +167,7 @@ test('F32 a disk full of stale LVM, md, ZFS, LUKS, filesystems and a GPT: nothin
 for (const sectorBytes of [512, 4096] as const) {
   test(`F32 after an installation on such a disk only our own signatures are visible, sectors of ${sectorBytes} bytes`, async () => {
     await using resources = new Resources();
-    const device = await resources.loop(resources.sparseFile(diskMib * mib), { sectorBytes });
+    const device = await plainLoop(resources, resources.sparseFile(diskMib * mib), sectorBytes);
     await fillWithOldData(device);
     const image = await makeLayerZero(resources, { sectorBytes });
     await using target = await openTarget(device, ctx);
@@ -168,7 +187,7 @@ for (const sectorBytes of [512, 4096] as const) {
 
 test('F32 old partitions of a DOS table with logical ones, which the kernel may not know', async () => {
   await using resources = new Resources();
-  const device = await resources.loop(resources.sparseFile(64 * mib));
+  const device = await plainLoop(resources, resources.sparseFile(64 * mib));
   const layout =
     'label: dos\nstart=2048,size=16384,type=83\nstart=32768,size=65536,type=5\nstart=34816,size=16384,type=8e\nstart=55296,size=16384,type=83\n';
   await runCommand('sfdisk', ['--no-reread', '--no-tell-kernel', '-q', device], { input: layout });

@@ -11,8 +11,8 @@ import { ProvisionError } from '../../../../core/base/errors.ts';
 import { createFaultyTarget, type Fault, type FaultyTarget } from '../../../fakes/faulty-target.ts';
 import { makeDisk } from './gpt-bytes.ts';
 
-const imageBytes = 3 * mebibyte;
-const diskBytes = 4 * mebibyte;
+const imageBytes = 4 * mebibyte;
+const diskBytes = 5 * mebibyte;
 const partition = { number: 1, firstLba: 2048, lastLba: 5000 };
 
 /** Data, zeros and data again, so that runs of zeros begin and end anywhere. */
@@ -96,12 +96,20 @@ test('zeros are left out only where the device is zero for sure', async () => {
 });
 
 test('at most two portions wait to be flushed, progress is what is on the medium, and the end is flushed', async () => {
-  const target = createFaultyTarget({ sizeBytes: diskBytes });
+  // A medium that is slower than the stream by far.
+  const target = createFaultyTarget({ sizeBytes: diskBytes, syncTurns: 200 });
   const flushed: number[] = [];
   const flushEveryBytes = mebibyte;
-  await write(target, { options: { flushEveryBytes, onFlushed: (bytes) => flushed.push(bytes) } });
-  assert.deepEqual(flushed, [mebibyte, 2 * mebibyte, imageBytes]);
-  assert.ok(target.mostDirtyBytes <= 2 * flushEveryBytes, `${target.mostDirtyBytes} bytes were waiting`);
+  const onMedium: boolean[] = [];
+  const image = makeImage();
+  const onFlushed = (bytes: number): void => {
+    flushed.push(bytes);
+    onMedium.push(target.medium.subarray(mebibyte, bytes).equals(image.subarray(mebibyte, bytes)));
+  };
+  await write(target, { image, options: { flushEveryBytes, onFlushed } });
+  assert.deepEqual(flushed, [mebibyte, 2 * mebibyte, 3 * mebibyte, imageBytes]);
+  assert.ok(onMedium.every((isThere) => isThere));
+  assert.ok(target.mostDirtyBytes <= 2 * mebibyte, `${target.mostDirtyBytes} bytes were waiting`);
   assert.equal(target.calls.at(-1), 'sync');
 });
 
