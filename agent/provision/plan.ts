@@ -38,7 +38,7 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
     streamBootloader(ctx, { request, source, plan, opened }),
   );
   const disk = await runStep('partition_resize', (ctx) => resizeRoot(ctx, { plan, target, head: written.head }));
-  const { root, proofs } = await runStep('layer_extraction', (ctx) =>
+  const { root, mount, proofs } = await runStep('layer_extraction', (ctx) =>
     extractLayers(ctx, { source, plan, disk, opened }),
   );
   const identifiers = await runStep('cloud_init_configuration', (ctx) =>
@@ -46,7 +46,7 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
   );
   await runStep('agent_injection', (ctx) => injectAgentStep(ctx, { request, plan, bundle, root: root.path }));
   const { afterwards } = await runStep('sync_and_reboot', (ctx) =>
-    finishInstall(ctx, { request, plan, target, disk, identifiers, root, written, proofs }),
+    finishInstall(ctx, { request, plan, target, disk, identifiers, root, mount, written, proofs }),
   );
   log.info({ disk: plan.diskFacts.path, aborted: signal.aborted }, 'installation complete');
   return {

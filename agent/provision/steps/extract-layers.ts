@@ -12,7 +12,7 @@ import type { LayerResult } from '../../layer/types.ts';
 import { native } from '../../native/load-native.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { StepContext, StepResult } from '../types.ts';
-import { type MountedRoot, mountRoot } from './mount-root.ts';
+import { type MountedRoot, type MountRootOptions, mountRoot } from './mount-root.ts';
 import type { ProbedLayer } from './probe-layer.ts';
 import type { ResizedDisk } from './resize-root.ts';
 import { WriteBack } from './write-back.ts';
@@ -28,6 +28,7 @@ export interface ExtractLayersInput {
 /** What the fourth step gives to the others. */
 export interface ExtractedLayers {
   readonly root: MountedRoot;
+  readonly mount: MountRootOptions;
   readonly proofs: readonly LayerProof[];
 }
 
@@ -40,14 +41,13 @@ export async function extractLayers(ctx: StepContext, input: ExtractLayersInput)
   const { layers, unpackedBytes } = plan.inspected;
   const rootDevice = disk.devices.get(disk.rootNumber);
   if (rootDevice === undefined) throw new ProvisionError('invariant', 'the root partition was lost');
-  const root = opened.use(
-    await mountRoot({ rootDevice, rootType: disk.rootType, boot: disk.boot, log: ctx.log, signal: ctx.signal }),
-  );
+  const mount = { rootDevice, rootType: disk.rootType, boot: disk.boot, log: ctx.log, signal: ctx.signal };
+  const root = opened.use(await mountRoot(mount));
   if (layers.length === 0) {
     return {
       outcome: 'skipped',
       message: 'the image is a complete disk, it has no further layers',
-      value: { root, proofs: [] },
+      value: { root, mount, proofs: [] },
     };
   }
   const rootFd = openSync(root.path, 'r');
@@ -89,7 +89,7 @@ export async function extractLayers(ctx: StepContext, input: ExtractLayersInput)
       outcome: 'succeeded',
       message: `${layers.length} layers, ${total.entries} entries`,
       facts: { layers: layers.length, entries: total.entries, file_bytes: total.fileBytes },
-      value: { root, proofs },
+      value: { root, mount, proofs },
     };
   } finally {
     closeSync(rootFd);

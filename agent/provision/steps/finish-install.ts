@@ -8,8 +8,9 @@ import { changedIdentifiers, type IdentifierPlan } from '../../rootfs/plan-ident
 import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { ProvisionRequest, StepContext, StepResult } from '../types.ts';
-import type { MountedRoot } from './mount-root.ts';
+import type { MountedRoot, MountRootOptions } from './mount-root.ts';
 import { prepareBoot } from './prepare-boot.ts';
+import { compareFiles, noteFiles } from './read-back-files.ts';
 import { planTable, type ResizedDisk } from './resize-root.ts';
 import type { WrittenDisk } from './stream-bootloader.ts';
 
@@ -21,6 +22,8 @@ export interface FinishInstallInput {
   /** The identifiers that the disk ends with. */
   readonly identifiers: IdentifierPlan;
   readonly root: MountedRoot;
+  /** How the root was mounted. */
+  readonly mount: MountRootOptions;
   readonly written: WrittenDisk;
   readonly proofs: readonly LayerProof[];
 }
@@ -39,9 +42,11 @@ const flushShare = 0.8;
 export async function finishInstall(ctx: StepContext, input: FinishInstallInput): Promise<StepResult<FinishedInstall>> {
   const { plan, target, disk, root, written } = input;
   const boot = await prepareBoot(ctx, input);
+  using notes = input.request.readBack ? await noteFiles(ctx, root.path) : null;
   await flushFilesystem(root.path);
   ctx.progress({ fraction: flushShare, message: 'everything is on the medium' });
   await root.unmount();
+  if (notes !== null) await compareFiles(ctx, notes, { mount: input.mount, disk: target.path });
   const table = await applyIdentifiers(ctx, input);
   const proof = await verifyInstall({
     target,

@@ -11,6 +11,8 @@ export interface MountRootOptions {
   readonly rootType: string;
   /** A separate `/boot`; null when it is a folder of the root. */
   readonly boot: { readonly device: string; readonly type: string } | null;
+  /** Without replaying a journal; default false. */
+  readonly readOnly?: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -28,6 +30,7 @@ export interface MountedRoot extends AsyncDisposable {
  */
 export async function mountRoot(options: MountRootOptions): Promise<MountedRoot> {
   const path = mkdtempSync(join(tmpdir(), 'durantic-root-'));
+  const mountOptions = `nosuid,nodev,noexec${options.readOnly === true ? ',ro' : ''}`;
   const mounted: string[] = [];
   const unmount = async (): Promise<void> => {
     for (let dir = mounted.at(-1); dir !== undefined; dir = mounted.at(-1)) {
@@ -41,14 +44,14 @@ export async function mountRoot(options: MountRootOptions): Promise<MountedRoot>
     }
   };
   const mount = async (device: string, type: string, dir: string): Promise<void> => {
-    await runCommand('mount', ['-t', type, '-o', 'nosuid,nodev,noexec', device, dir], { signal: options.signal });
+    await runCommand('mount', ['-t', type, '-o', mountOptions, device, dir], { signal: options.signal });
     mounted.push(dir);
   };
   try {
     await mount(options.rootDevice, options.rootType, path);
     if (options.boot !== null) {
       const dir = resolveInRoot(path, 'boot', { followLast: true });
-      mkdirSync(dir, { recursive: true, mode: 0o755 });
+      if (options.readOnly !== true) mkdirSync(dir, { recursive: true, mode: 0o755 });
       await mount(options.boot.device, options.boot.type, dir);
     }
   } catch (error) {

@@ -9,9 +9,11 @@ import { assertUsable } from '../../disk/assert-usable.ts';
 import { eraseDisk } from '../../disk/erase-disk.ts';
 import { headHoldBytes } from '../../disk/geometry.ts';
 import { detectGpt } from '../../disk/gpt.ts';
-import { createImageWriter } from '../../disk/image-writer.ts';
+import { ImageHashes } from '../../disk/image-hashes.ts';
+import { createImageWriter, heldRanges } from '../../disk/image-writer.ts';
 import { LayerProof } from '../../disk/layer-proof.ts';
 import { openTarget } from '../../disk/open-target.ts';
+import { readBackImage } from '../../disk/read-back.ts';
 import { assertSameDisk } from '../../disk/same-disk.ts';
 import { stopUsers } from '../../disk/stop-users.ts';
 import type { EraseReport, OpenTarget } from '../../disk/types.ts';
@@ -108,6 +110,7 @@ async function stream(
   const compressed = createDigest(layer.digest);
   const uncompressed = createDigest(layer.diffId);
   const keeper = new HeadKeeper(headHoldBytes(gpt));
+  const hashes = input.request.readBack ? new ImageHashes(heldRanges(target, { imageGpt: gpt })) : null;
   let blobBytes = 0;
   const writer = createImageWriter(target, {
     imageGpt: gpt,
@@ -129,8 +132,9 @@ async function stream(
   });
   const decompress = createDecompress(codec.codec, { label, windowBytes: codec.windowBytes, ...limits });
   const options = { signal: ctx.signal };
+  const toDisk = hashes === null ? ([keeper, writer] as const) : ([keeper, hashes, writer] as const);
   if (fileCodec === null) {
-    await pipeline(blob, meter, compressed, decompress, uncompressed, keeper, writer, options);
+    await pipeline(blob, meter, compressed, decompress, uncompressed, ...toDisk, options);
   } else {
     const decompressFile = createDecompress(fileCodec.codec, {
       label: `the raw disk in ${label}`,
@@ -138,7 +142,7 @@ async function stream(
       ...limits,
     });
     const untar = (tar: AsyncIterable<Buffer>): AsyncIterable<Buffer> => soleFile(tar, label);
-    await pipeline(blob, meter, compressed, decompress, uncompressed, untar, decompressFile, keeper, writer, options);
+    await pipeline(blob, meter, compressed, decompress, uncompressed, untar, decompressFile, ...toDisk, options);
   }
   const proof = LayerProof.of(layer, {
     digest: compressed.result(),
@@ -153,5 +157,6 @@ async function stream(
       `${label} began with other bytes when it was looked at than when it was written`,
     );
   }
+  if (hashes !== null) await readBackImage(target, hashes.ranges, { signal: ctx.signal });
   return { proof, head };
 }
