@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../core/base/run-command.ts';
+import { provisionEventSchema } from '../../protocol/provision-event.ts';
 import { Resources } from '../resources.ts';
 import { binary, pushDebianImage } from './debian-image.ts';
 import { bootInstalled, checkTables, type InstalledFacts, proofUserData } from './installed-guest.ts';
@@ -107,5 +108,9 @@ async function provision(
   writeFileSync(userData, proofUserData({ waitsForAgent: true }));
   const where = ['--image', install.reference, '--plain-http', '--disk', install.file];
   const what = ['--user-data', userData, '--hostname', install.hostname];
-  await runCommand(binary, ['provision', ...where, ...what, '--boot', 'none', '--yes', '--json']);
+  const args = ['provision', ...where, ...what, '--boot', 'none', '--yes', '--json'];
+  const { stdout } = await runCommand(binary, args);
+  // An exit code of 0 alone is no success: a program that ran out of work halfway has it too.
+  const last = provisionEventSchema.parse(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''));
+  assert.deepEqual([last.step, last.state, last.exit_code], [null, 'succeeded', 0], last.message);
 }
