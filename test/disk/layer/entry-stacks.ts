@@ -102,6 +102,10 @@ export const entryStacks: Readonly<Record<string, readonly (readonly (RawEntry |
     [dir('x'), file('x/y'), file('z')],
     [{ name: '.wh.x' }, file('x', 'now a file'), { name: '.wh.z' }, dir('z'), file('z/inside')],
   ],
+  'F47 whiteout of a symlink, and of a folder with one, that was just gone through': [
+    [dir('a'), symlink('l', 'a'), dir('d'), symlink('d/l', '/a')],
+    [file('l/x'), { name: '.wh.l' }, file('l/y'), file('d/l/z'), { name: '.wh.d' }, file('d/l/w')],
+  ],
   'F47 AUFS entries': [
     [file('f')],
     [

@@ -67,6 +67,20 @@ it('F50 more folders in use than stay open: their times are set all the same', a
   await arena.newCase().assertEqual([buildTar([...described, ...rounds]), buildTar(above)]);
 });
 
+it('F48 hard link to a file 200 folders deep in the layer below', async () => {
+  const deep = Array.from({ length: 200 }, (_, index) => `d${index}`).join('/');
+  const lower: RawEntry[] = [
+    { longName: `${deep}/file`, data: 'bottom' },
+    { name: 'p/', typeflag: '5', mtime: 42 },
+  ];
+  const upper: RawEntry[] = [
+    { name: 'p/h', typeflag: '1', longLink: `${deep}/file` },
+    { name: 'p/after', data: 'x' },
+    { longName: `${deep}/after`, data: 'y' },
+  ];
+  await arena.newCase().assertEqual([buildTar(lower), buildTar(upper)]);
+});
+
 it('F50 opaque folder over 300 folders that both layers have', async () => {
   const folders = Array.from({ length: 300 }, (_, index) => `top/f${index}`);
   const lower = folders.flatMap((name): RawEntry[] => [{ name, typeflag: '5', mtime: 9 }, { name: `${name}/old` }]);
