@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../core/base/abort.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { native } from '../native/load-native.ts';
-import { discardRange, readDeviceAbilities, zeroByDevice } from './device-abilities.ts';
+import { type DeviceAbilities, discardRange, readDeviceAbilities, zeroByDevice } from './device-abilities.ts';
 import { forgetPartitions } from './forget-partitions.ts';
 import { mebibyte, mergeRanges, rangeEnd } from './geometry.ts';
 import { readOldTables } from './read-old-tables.ts';
@@ -14,6 +14,8 @@ export interface EraseOptions extends DiskContext {
    * for sure, and the image's own zeros need not be written there. Default 0.
    */
   readonly imageBytes?: number;
+  /** What the device can do; default: what the kernel says. Injectable for tests. */
+  readonly abilities?: DeviceAbilities;
 }
 
 /** What the commit will fill: zeroed and on the medium before anything else is written. */
@@ -51,7 +53,7 @@ export async function eraseDisk(target: OpenTarget, disk: DiskFacts, options: Er
   await overwrite(target, edges, options);
   const forgottenPartitions = await forgetPartitions(target, { all: true, log: options.log });
   await overwrite(target, finding.zones, options);
-  const abilities = await readDeviceAbilities(disk.name);
+  const abilities = options.abilities ?? (await readDeviceAbilities(disk.name));
   const inner = { offsetBytes: edgeBytes, lengthBytes: target.sizeBytes - 2 * edgeBytes };
   const discarded = abilities.canDiscard ? await discardRange(target, inner, options) : [];
   if (discarded.length > 0) await overwrite(target, finding.zones, options);

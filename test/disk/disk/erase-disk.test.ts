@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { open, readFile, truncate, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { open, truncate } from 'node:fs/promises';
 import { test } from 'node:test';
 import { eraseDisk } from '../../../agent/disk/erase-disk.ts';
 import { rangeEnd } from '../../../agent/disk/geometry.ts';
@@ -33,16 +32,8 @@ async function wipefsRegion(device: string, start: number, sectors: number): Pro
   }
 }
 
-/** A loop device that takes no discards, as many disks: what is gone from it was overwritten. */
-async function plainLoop(resources: Resources, file: string, sectorBytes: 512 | 4096 = 512): Promise<string> {
-  const device = await resources.loop(file, { sectorBytes });
-  const limit = `/sys/class/block/${basename(device)}/queue/discard_max_bytes`;
-  const before = await readFile(limit, 'utf8');
-  // The limit outlives the loop device's detaching.
-  resources.defer(`discards on ${device}`, () => writeFile(limit, before));
-  await writeFile(limit, '0');
-  return device;
-}
+/** As a disk that takes no discards: what is gone from it was overwritten, and not forgotten by a file with holes. */
+const plain = { ...ctx, abilities: { canDiscard: false, makesZeros: false } };
 
 async function writeAt(path: string, offsetBytes: number, bytes: Buffer): Promise<void> {
   await using handle = await open(path, 'r+');
@@ -121,7 +112,7 @@ async function fillWithOldData(device: string): Promise<void> {
 
 test('F32 a disk full of stale LVM, md, ZFS, LUKS, filesystems and a GPT: nothing is visible after, by any path', async () => {
   await using resources = new Resources();
-  const device = await plainLoop(resources, resources.sparseFile(diskMib * mib));
+  const device = await resources.loop(resources.sparseFile(diskMib * mib));
   await fillWithOldData(device);
   assert.ok((await wipefs(device)).includes('gpt'));
   // Something that no list of signatures has, in the first and in the last MiB of an old partition.
@@ -129,7 +120,7 @@ test('F32 a disk full of stale LVM, md, ZFS, LUKS, filesystems and a GPT: nothin
   for (const offset of unknown) await writeAt(device, offset, Buffer.from('a format of the year 2040'));
   const report = await (async () => {
     await using target = await openTarget(device, ctx);
-    const erased = await eraseDisk(target, await readDisk(device), ctx);
+    const erased = await eraseDisk(target, await readDisk(device), plain);
     for (const offset of unknown) assert.ok((await target.read(offset, 25)).equals(Buffer.alloc(25)), `${offset}`);
     return erased;
   })();
@@ -167,11 +158,11 @@ test('F32 a disk full of stale LVM, md, ZFS, LUKS, filesystems and a GPT: nothin
 for (const sectorBytes of [512, 4096] as const) {
   test(`F32 after an installation on such a disk only our own signatures are visible, sectors of ${sectorBytes} bytes`, async () => {
     await using resources = new Resources();
-    const device = await plainLoop(resources, resources.sparseFile(diskMib * mib), sectorBytes);
+    const device = await resources.loop(resources.sparseFile(diskMib * mib), { sectorBytes });
     await fillWithOldData(device);
     const image = await makeLayerZero(resources, { sectorBytes });
     await using target = await openTarget(device, ctx);
-    const { partitions: paths, root } = await installLayerZero(target, image);
+    const { partitions: paths, root } = await installLayerZero(target, image, plain.abilities);
     assert.deepEqual(await wipefs(paths.get(1) ?? ''), []);
     assert.deepEqual(await wipefs(paths.get(2) ?? ''), []);
     assert.deepEqual(await wipefs(paths.get(3) ?? ''), ['ext4']);
@@ -187,7 +178,7 @@ for (const sectorBytes of [512, 4096] as const) {
 
 test('F32 old partitions of a DOS table with logical ones, which the kernel may not know', async () => {
   await using resources = new Resources();
-  const device = await plainLoop(resources, resources.sparseFile(64 * mib));
+  const device = await resources.loop(resources.sparseFile(64 * mib));
   const layout =
     'label: dos\nstart=2048,size=16384,type=83\nstart=32768,size=65536,type=5\nstart=34816,size=16384,type=8e\nstart=55296,size=16384,type=83\n';
   await runCommand('sfdisk', ['--no-reread', '--no-tell-kernel', '-q', device], { input: layout });
@@ -197,7 +188,7 @@ test('F32 old partitions of a DOS table with logical ones, which the kernel may 
   await writeAt(device, 64 * mib - 1024, Buffer.from('Intel Raid ISM Cfg Sig. 1.0', 'latin1'));
   await writeAt(device, 64 * mib - 512, Buffer.from('de11de11', 'hex'));
   await using target = await openTarget(device, ctx);
-  const report = await eraseDisk(target, await readDisk(device), ctx);
+  const report = await eraseDisk(target, await readDisk(device), plain);
   const found = report.removed.filter(({ name }) => name === 'LVM2_member').map(({ offsetBytes }) => offsetBytes - 512);
   assert.deepEqual(found, starts);
   const whole = report.removed.filter(({ where }) => where === 'whole disk').map(({ name }) => name);

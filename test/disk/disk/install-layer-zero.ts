@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { commitTable } from '../../../agent/disk/commit-table.ts';
+import type { DeviceAbilities } from '../../../agent/disk/device-abilities.ts';
 import { eraseDisk } from '../../../agent/disk/erase-disk.ts';
 import { rawDiskBytes } from '../../../agent/disk/geometry.ts';
 import { detectGpt } from '../../../agent/disk/gpt.ts';
@@ -29,10 +30,18 @@ export interface Installed {
 }
 
 /** The disk's part of an installation, up to the moment before the commit. */
-export async function installUncommitted(target: OpenTarget, image: LayerZero): Promise<Installed> {
+export async function installUncommitted(
+  target: OpenTarget,
+  image: LayerZero,
+  abilities?: DeviceAbilities,
+): Promise<Installed> {
   const imageGpt = detectGpt(image.bytes);
   const sizeBytes = rawDiskBytes(imageGpt);
-  const erased = await eraseDisk(target, await readDisk(target.path), { ...ctx, imageBytes: sizeBytes });
+  const erased = await eraseDisk(target, await readDisk(target.path), {
+    ...ctx,
+    imageBytes: sizeBytes,
+    ...(abilities === undefined ? {} : { abilities }),
+  });
   const writer = createImageWriter(target, { imageGpt, sizeBytes, erased });
   await pipeline(Readable.from(chunks(image.bytes)), writer);
   const head = image.bytes.subarray(0, mebibyte);
@@ -54,8 +63,12 @@ export async function proofFor(target: OpenTarget, table: GrownTable): Promise<V
 }
 
 /** All of it, with the commit. */
-export async function installLayerZero(target: OpenTarget, image: LayerZero): Promise<Installed> {
-  const installed = await installUncommitted(target, image);
+export async function installLayerZero(
+  target: OpenTarget,
+  image: LayerZero,
+  abilities?: DeviceAbilities,
+): Promise<Installed> {
+  const installed = await installUncommitted(target, image, abilities);
   const proof = await proofFor(target, installed.table);
   const committed = await commitTable(target, installed.table, { ...ctx, proof, registerUnread: true });
   return { ...installed, partitions: committed.partitions };
