@@ -103,7 +103,10 @@ static int set_times(struct step *step, const struct place *place) {
   return result == 0 ? 0 : failed(step, "utimensat");
 }
 
-/* A new inode mostly has the right owner and mode already: asking is cheaper than a journalled change. */
+/*
+ * A new inode mostly has the right owner and mode already: asking is cheaper than a journalled change. Files and nodes are
+ * made without setuid and setgid, and chown leaves those of folders, so that the mode seen before chown tells enough.
+ */
 static int set_owner_and_mode(struct step *step, const struct place *place) {
   const struct operation *op = &step->operation;
   struct stat now;
@@ -111,15 +114,13 @@ static int set_owner_and_mode(struct step *step, const struct place *place) {
   int result = is_open ? (int)syscall(SYS_fstat, place->fd, &now)
                        : (int)syscall(SYS_newfstatat, place->directory, place->name, &now, AT_SYMLINK_NOFOLLOW);
   if (result != 0) return failed(step, "fstat");
-  bool owner_differs = now.st_uid != op->uid || now.st_gid != op->gid;
-  if (owner_differs) {
+  if (now.st_uid != op->uid || now.st_gid != op->gid) {
     result = is_open ? fchown(place->fd, op->uid, op->gid)
                      : fchownat(place->directory, place->name, op->uid, op->gid, AT_SYMLINK_NOFOLLOW);
     if (result != 0) return failed(step, "fchown");
   }
   if (S_ISLNK(now.st_mode)) return 0;
-  bool mode_differs = (now.st_mode & 07777) != op->mode || (owner_differs && (op->mode & 07000) != 0);
-  if (!mode_differs) return 0;
+  if ((now.st_mode & 07777) == op->mode) return 0;
   /* fchmodat would follow, but this is no symlink and nobody else writes here */
   result = is_open ? fchmod(place->fd, op->mode) : fchmodat(place->directory, place->name, op->mode, 0);
   return result == 0 ? 0 : failed(step, "fchmod");
