@@ -36,21 +36,25 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
 }
 
 /** The edge of the program: the only place that prints an error and decides the exit code. */
-function report(error: unknown): void {
-  if (error instanceof CommanderError) {
-    // Help and version end with exit code 0 and were printed already.
-    if (error.exitCode !== 0) {
-      process.stderr.write(`durantic: ${error.message.replace(/^error: /, '')}\n`);
-      process.exitCode = exitCodeOfKind.input;
-    }
-    return;
-  }
+async function report(thrown: unknown, argv: readonly string[]): Promise<void> {
+  // Help and version end with exit code 0 and were printed already.
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
+  const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
   process.exitCode = exitCodeOf(error);
   if (error instanceof ProvisionError && error.reported) return;
+  if (argv[0] === 'provision' && argv.includes('--json') && process.exitCode !== exitCodeOfKind.bug) {
+    const { printUnstarted } = await import('./print-unstarted.ts');
+    return printUnstarted(error);
+  }
   const code = error instanceof ProvisionError ? ` [${error.code}]` : '';
   process.stderr.write(`durantic: ${describeError(error)}${code}\n`);
   const stack = stackOf(error);
   if (stack !== undefined) process.stderr.write(`${stack}\n`);
+}
+
+function usageError(error: CommanderError): ProvisionError {
+  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  return new ProvisionError('usage', message);
 }
 
 // Without it a promise that nothing settles would end the process as if all were well.
@@ -66,7 +70,7 @@ process.once('exit', () => {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  report(error);
+  await report(error, process.argv.slice(2));
 } finally {
   isSettled = true;
 }

@@ -38,15 +38,14 @@ export function createProgressBar(output: ProgressOutput): (event: ProvisionEven
       }
       return;
     }
-    const mark = {
-      succeeded: '',
-      skipped: 'skipped: ',
-      warning: 'warning: ',
-      failed: 'FAILED: ',
-      aborted: 'ABORTED: ',
-    }[event.state];
-    print(`${label}: ${mark}${event.message}`);
+    print(`${label}: ${outcome(event)}`);
   };
+}
+
+/** Why a step failed is said once, by the last line. */
+function outcome({ state, message }: ProvisionEvent): string {
+  if (state === 'failed' || state === 'aborted') return state.toUpperCase();
+  return state === 'succeeded' ? message : `${state}: ${message}`;
 }
 
 function liveLine(label: string, event: ProvisionEvent): string {

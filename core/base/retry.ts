@@ -6,12 +6,16 @@ export interface RetryOptions {
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
+  /** No attempt begins later than this after the first, unless the peer itself asked for the wait. */
+  readonly giveUpAfterMs?: number;
   readonly signal?: AbortSignal;
   /** A wait that the peer asked for (Retry-After), already clamped; replaces the backoff. */
   readonly delayHintMs?: (error: ProvisionError) => number | undefined;
   readonly onRetry?: (error: ProvisionError, attempt: number, delayMs: number) => void;
   /** Injectable for tests, 0 ≤ value < 1. */
   readonly random?: () => number;
+  /** Milliseconds of a clock that never goes back; injectable for tests. */
+  readonly now?: () => number;
 }
 
 /**
@@ -20,13 +24,18 @@ export interface RetryOptions {
  */
 export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const random = options.random ?? Math.random;
+  const now = options.now ?? (() => performance.now());
+  const startedMs = now();
   for (let index = 0; ; index += 1) {
     try {
       return await attempt(index);
     } catch (error) {
       if (!(error instanceof ProvisionError) || !error.retryable || index + 1 >= options.attempts) throw error;
       const ceilingMs = Math.min(options.longestDelayMs, options.firstDelayMs * 2 ** index);
-      const delayMs = options.delayHintMs?.(error) ?? Math.round(ceilingMs * (0.5 + random() / 2));
+      const hintMs = options.delayHintMs?.(error);
+      const isLate = now() - startedMs > (options.giveUpAfterMs ?? Number.POSITIVE_INFINITY);
+      if (isLate && hintMs === undefined) throw error;
+      const delayMs = hintMs ?? Math.round(ceilingMs * (0.5 + random() / 2));
       options.onRetry?.(error, index + 1, delayMs);
       await sleep(delayMs, options.signal);
     }

@@ -41,6 +41,8 @@ export interface RegistrySourceOptions {
 
 const defaultPolicy: RetryPolicy = { attempts: 12, firstDelayMs: 250, longestDelayMs: 10_000, random: Math.random };
 const manifestAttempts = 5;
+/** With stalls of 30 s a second try is made and no third: whoever mistyped an address waits a minute, not many. */
+const manifestGiveUpAfterMs = 45_000;
 const defaultStallTimeoutMs = 30_000;
 
 /**
@@ -169,6 +171,7 @@ class RegistrySource implements ImageSource {
     return await retry(attempt, {
       ...this.#policy,
       attempts: Math.min(manifestAttempts, this.#policy.attempts),
+      giveUpAfterMs: manifestGiveUpAfterMs,
       signal,
       delayHintMs: (error) => retryAfterOf(error, this.#policy.random),
       onRetry: (error, number, delayMs) =>

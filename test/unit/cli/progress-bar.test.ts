@@ -64,6 +64,17 @@ test('the last line of a failure names the code, the state of the disk and wheth
   );
 });
 
+test('why a step failed is said once, by the last line', () => {
+  const { show, text } = record(false);
+  const failure = { ...base, state: 'failed' as const, message: 'the disk is on fire', code: 'device_io' };
+  show(failure);
+  show({ ...failure, step: null, disk_state: 'partial' });
+  assert.deepEqual(text().split('\n').slice(0, 2), [
+    '[4/7] Layer Extraction: FAILED',
+    'durantic: the disk is on fire [device_io]',
+  ]);
+});
+
 test('sizes are decimal', () => {
   assert.deepEqual([0, 999, 1000, 1_500_000, 123_456_789_000].map(formatBytes), [
     '0 B',
