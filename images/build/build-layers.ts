@@ -4,6 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { ProvisionError } from '../../core/base/errors.ts';
+import { tarLevel } from './compressor.ts';
 import type { BuiltLayer } from './image-documents.ts';
 import { type LayerCodec, layerMediaType } from './image-media-types.ts';
 import { makeDisk } from './make-disk.ts';
@@ -11,7 +12,7 @@ import { type DiskMeasure, MeasureDisk } from './measure-disk.ts';
 import { MeasureTar, type TarMeasure } from './measure-tar.ts';
 import { type Input, openFileInput, openInput } from './open-input.ts';
 import { padding, tarEnd, tarHeader } from './tar-of-files.ts';
-import { tarLevel, type WrittenBlob, writeBlob } from './write-blob.ts';
+import { type WrittenBlob, writeBlob } from './write-blob.ts';
 
 export interface LayerContext {
   readonly layout: string;

@@ -4,10 +4,10 @@ import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { runCommand } from '../../core/base/run-command.ts';
+import { createCompressor, tarLevel } from './compressor.ts';
 import { aptSourcesFor, makeDebianRootfs } from './debian-rootfs.ts';
 import { hashFolder } from './hash-folder.ts';
 import type { DebianRecipe } from './recipe.ts';
-import { compressor, tarLevel } from './write-blob.ts';
 
 export interface RecipeRootfs {
   readonly file: string;
@@ -50,7 +50,7 @@ export async function recipeRootfs(options: {
     });
     await pipeline(
       createReadStream(`${draft}.tar`, { highWaterMark: 512 * 1024 }),
-      compressor({ codec: 'zstd', level: tarLevel }),
+      createCompressor({ codec: 'zstd', level: tarLevel }),
       createWriteStream(`${draft}.zst`),
       { signal },
     );

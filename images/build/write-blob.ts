@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Duplex, PassThrough, type Readable, Writable } from 'node:stream';
+import { type Duplex, type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGzip, createZstdCompress } from 'node:zlib';
 import { abortError } from '../../core/base/abort.ts';
 import { createDecompress } from '../../core/stream/decompress.ts';
 import { Digest } from '../../core/stream/digest.ts';
 import type { Codec } from '../../core/stream/types.ts';
+import { createCompressor } from './compressor.ts';
 import type { LayerCodec } from './image-media-types.ts';
 
 export interface WrittenBlob {
@@ -37,9 +37,6 @@ export interface WriteBlobOptions {
 
 const chunkBytes = 512 * 1024;
 
-/** zstd's own default is 3; 6 is smaller for a Debian root at twice the time. */
-export const tarLevel = 6;
-
 /**
  * Streams a source into the layout's blob store, hashing compressed and uncompressed bytes on the way; constant memory.
  * A source that has the wanted codec already is kept byte for byte.
@@ -66,7 +63,7 @@ export async function writeBlob(source: Readable, options: WriteBlobOptions): Pr
       );
     } else {
       const decompress = createDecompress(options.sourceCodec, { label: options.label });
-      await pipeline(source, decompress, inner, options.measure, compressor(options), outer, file, { signal });
+      await pipeline(source, decompress, inner, options.measure, createCompressor(options), outer, file, { signal });
     }
     const digest = outer.result();
     if (options.expectedDigest !== undefined) {
@@ -84,17 +81,4 @@ export async function writeBlob(source: Readable, options: WriteBlobOptions): Pr
   } finally {
     await rm(draft, { force: true });
   }
-}
-
-/** The stream that makes a layer's bytes; deterministic. */
-export function compressor(options: Pick<WriteBlobOptions, 'codec' | 'level'>): Duplex {
-  const { codec, level } = options;
-  if (codec === 'none') return new PassThrough();
-  // Node writes neither name nor time into the gzip header: the same bytes each time.
-  if (codec === 'gzip') return createGzip({ level: 6, chunkSize: chunkBytes });
-  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = constants;
-  return createZstdCompress({
-    chunkSize: chunkBytes,
-    params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 },
-  });
 }
