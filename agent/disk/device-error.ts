@@ -27,12 +27,12 @@ export function deviceError(cause: unknown, what: DeviceOperation): ProvisionErr
   const errno = errnoOf(cause);
   const code = (errno === undefined ? undefined : codeOfErrno[errno]) ?? 'device_io';
   const where = `at byte ${what.offsetBytes} of ${what.path}`;
-  const sentence = {
+  const sentences: Partial<Record<ErrorCode, string>> = {
     device_full: `${what.path} took no more data ${where}`,
     device_vanished: `${what.path} disappeared while ${what.operation} ${what.lengthBytes} bytes ${where}`,
     permission: `${what.operation} ${where} is not permitted`,
-  }[code as string];
-  return new ProvisionError(code, sentence ?? `${what.operation} ${what.lengthBytes} bytes ${where} failed`, {
+  };
+  return new ProvisionError(code, sentences[code] ?? `${what.operation} ${what.lengthBytes} bytes ${where} failed`, {
     cause,
     facts: {
       device: what.path,

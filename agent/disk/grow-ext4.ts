@@ -5,7 +5,7 @@ import { runCommand } from '../../core/base/run-command.ts';
 import { assertExt4Clean, checkExt4 } from './check-ext4.ts';
 import { createDeviceIo } from './device-io.ts';
 import { type Ext4Superblock, readExt4Superblock } from './ext4-superblock.ts';
-import { type Ext4Growth, planExt4Growth } from './plan-ext4-growth.ts';
+import { planExt4Growth } from './plan-ext4-growth.ts';
 import { type FilesystemFacts, type FilesystemType, probeFilesystem } from './probe-filesystem.ts';
 import { rawDevice } from './raw-device.ts';
 import { canRemake, remakeExt4 } from './remake-ext4.ts';
@@ -67,10 +67,9 @@ export async function growRoot(options: GrowRootOptions, ctx: DiskContext): Prom
     await setUuid(device, uuid, ctx);
     if (growth.how !== 'unchanged') await runCommand('resize2fs', [device], { signal: ctx.signal });
   }
-  const { sizeBytes: partitionBytes } = options;
-  if (wantsLastLook(growth, isRemade, { mended: mended !== null, sizeBytes: partitionBytes })) {
-    await assertExt4Clean(device, ctx);
-  }
+  // What was mended is looked at once more, what was grown where that is quick; mke2fs makes nothing that needs it.
+  const isQuicklyGrown = growth.how !== 'unchanged' && !isRemade && options.sizeBytes <= quickCheckBytes;
+  if (mended !== null || isQuicklyGrown) await assertExt4Clean(device, ctx);
   const after = await withReader(options, readExt4Superblock);
   assertUuid(device, after, uuid);
   const how = isRemade ? 'remade' : growth.how === 'unchanged' ? 'unchanged' : 'grown';
@@ -97,12 +96,6 @@ function supportedType(facts: FilesystemFacts | null, device: string): ExtType {
 
 function poorSentence(poorBecause: readonly string[]): string {
   return `the root holds too much to be made anew and was grown, although ${poorBecause.join(' and ')}`;
-}
-
-/** Whether a last look is worth its time: after repairs always, after growing where it takes less than a second. */
-function wantsLastLook(growth: Ext4Growth, isRemade: boolean, how: { mended: boolean; sizeBytes: number }): boolean {
-  if (how.mended) return true;
-  return growth.how !== 'unchanged' && !isRemade && how.sizeBytes <= quickCheckBytes;
 }
 
 /**

@@ -9,20 +9,18 @@ const identity = ['sizeBytes', 'sectorBytes', 'serial', 'wwn', 'model'] as const
  * @throws ProvisionError `disk_changed` naming what differs.
  */
 export function assertSameDisk(before: DiskFacts, now: DiskFacts): void {
-  const differing = identity.filter((key) => before[key] !== now[key]);
   // Without serial number and wwn nothing but the device number tells one disk from another of the same size.
   const isNameless = before.serial === null && before.wwn === null;
-  if (isNameless && before.devno !== now.devno) differing.push('devno' as never);
+  const compared = isNameless ? ([...identity, 'devno'] as const) : identity;
+  const differing = compared.filter((key) => before[key] !== now[key]);
   if (differing.length === 0) return;
-  const said = differing.map(
-    (key) => `${labelOf[key] ?? key} was ${before[key] ?? 'none'} and is ${now[key] ?? 'none'}`,
-  );
+  const said = differing.map((key) => `${labelOf[key]} was ${before[key] ?? 'none'} and is ${now[key] ?? 'none'}`);
   throw new ProvisionError('disk_changed', `${now.path} is no longer the disk that was chosen: ${said.join(', ')}`, {
     facts: { before: `${before.path} ${before.serial ?? ''}`.trim(), now: `${now.path} ${now.serial ?? ''}`.trim() },
   });
 }
 
-const labelOf: Readonly<Record<string, string>> = {
+const labelOf = {
   sizeBytes: 'the size in bytes',
   sectorBytes: 'the sector size',
   serial: 'the serial number',
