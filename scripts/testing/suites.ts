@@ -72,7 +72,10 @@ function mentions(file: string, id: string): boolean {
 
 /** Whether a selected file installs the Debian image, which is then built beforehand: its time is no test's. */
 export function usesDebianImage(selections: readonly Selection[]): boolean {
-  return selections.some(({ files }) => files.some((file) => /debian-(12|image)\b/.test(readFileSync(file, 'utf8'))));
+  return selections.some(
+    ({ suite, files }) =>
+      suite.usesBinary && files.some((file) => /debian-(12|image)\b/.test(readFileSync(file, 'utf8'))),
+  );
 }
 
 /** Every `*.test.ts` below the folder, sorted. */
