@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { type CloudInitFacts, readCloudInitFacts } from './cloud-init-facts.ts';
+import { coveringMount } from './mount-table.ts';
 import {
   cloudYaml,
   type LinkDescription,
@@ -87,6 +88,8 @@ function networkConfig(seed: CloudInitSeed, facts: CloudInitFacts | null): strin
 function obstacles(files: RootFiles, facts: CloudInitFacts | null): string[] {
   if (facts === null) return ['the image has no cloud-init: user-data, hostname and network settings are not applied'];
   const warnings: string[] = [];
+  const mount = coveringMount(files, seedDir);
+  if (mount !== null) warnings.push(`the image mounts another filesystem on ${mount}, which will hide the seed`);
   for (const name of files.list(configDir).filter((name) => name.endsWith('.cfg') && name > pinName)) {
     const text = files.readText(`${configDir}/${name}`) ?? '';
     if (/^\s*datasource_list\s*:/m.test(text)) {

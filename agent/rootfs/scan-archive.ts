@@ -7,6 +7,7 @@ import { errnoOf } from '../../core/base/errors.ts';
 import type { IdentifierScanner } from './identifier-scanner.ts';
 
 const headBytes = 4096;
+const chunkBytes = 256 * 1024;
 /** newc header and the largest name that Linux takes (init/initramfs.c). */
 const cpioHeaderBytes = 110;
 /** The windows of kernel images and initramfs archives are far below this; a hostile one is not searched. */
@@ -102,8 +103,8 @@ async function scanPacked(
   // Raw deflate: zlib's gunzip takes what follows a member for another member, and fails on a cpio archive.
   const decoder =
     part.format === 'gzip'
-      ? createInflateRaw()
-      : createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: largestWindowLog } });
+      ? createInflateRaw({ chunkSize: chunkBytes })
+      : createZstdDecompress({ chunkSize: chunkBytes, params: { [constants.ZSTD_d_windowLogMax]: largestWindowLog } });
   const source = createReadStream(file, {
     start: part.at + headerBytes,
     end: part.endBytes - 1,

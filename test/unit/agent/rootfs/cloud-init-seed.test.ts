@@ -157,6 +157,8 @@ test('warns of what keeps the seed from being used', () => {
   assert.match(late.warnings.join(), /99_zz\.cfg/);
   const masked = seed({ ...cloudInit, 'etc/systemd/system/cloud-init.service': { link: '/dev/null' } });
   assert.match(masked.warnings.join(), /cloud-init\.service is masked/);
+  const hidden = seed({ ...cloudInit, 'etc/fstab': 'UUID=x /var ext4 defaults 0 2\n' });
+  assert.match(hidden.warnings.join(), /on \/var, which will hide the seed/);
   const off = seed({ ...cloudInit, 'etc/cloud/cloud.cfg.d/05.cfg': 'network: {config: disabled}\n' });
   assert.match(off.warnings.join(), /leave the network alone/);
 });
