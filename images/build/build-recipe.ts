@@ -43,7 +43,7 @@ const platform = { os: 'linux', architecture: 'amd64' } as const;
 export async function buildRecipe(options: BuildRecipeOptions): Promise<BuiltRecipe> {
   const recipe = await readRecipe(options.imagesFolder, options.name);
   const base =
-    recipe.from === undefined ? null : await buildRecipe({ ...options, name: recipe.from, to: null, refresh: false });
+    recipe.from === undefined ? null : await buildRecipe({ ...options, name: recipe.from, to: null });
   const rootfs = recipe.debian === undefined ? null : await recipeRootfs({ ...options, recipe: recipe.debian });
   const key = await imageKey(options, [rootfs?.key ?? '', base?.key ?? '']);
   const to = options.to ?? `oci:${join(options.outFolder, options.name)}:latest`;
