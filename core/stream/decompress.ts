@@ -17,8 +17,7 @@ export interface DecompressOptions {
 /** Watches the compressed bytes; throws when they are not one complete stream. */
 interface InputCheck {
   write(chunk: Buffer): void;
-  /** After the decoder has ended; `consumedBytes` is what it took. */
-  end(consumedBytes: number): void;
+  end(): void;
   isTrailing(error: unknown): boolean;
 }
 
@@ -41,7 +40,7 @@ export function createDecompress(codec: Codec, options: DecompressOptions): Dupl
     case 'none':
       return new PassThrough();
     case 'gzip':
-      return new CheckedDecoder(createGunzip(sizes), gzipCheck(options.label), options.label);
+      return new CheckedDecoder(createGunzip(sizes), gzipCheck(), options.label);
     case 'zstd':
       return createZstd(options);
     case 'xz':
@@ -73,21 +72,14 @@ function createZstd(options: DecompressOptions): Duplex {
   return new CheckedDecoder(decoder, check, options.label);
 }
 
-/**
- * Node's gunzip goes on with the next member by itself, but stops silently at a zero byte behind a member and drops
- * the rest, whatever it is. The bytes it has consumed tell.
- */
-function gzipCheck(label: string): InputCheck {
-  let fedBytes = 0;
+/** Node's gunzip goes on with the next member by itself; here only its errors are told apart. */
+function gzipCheck(): InputCheck {
   let head = Buffer.alloc(0);
   return {
     write: (chunk) => {
-      fedBytes += chunk.length;
       if (head.length < 2) head = Buffer.concat([head, chunk.subarray(0, 2 - head.length)]);
     },
-    end: (consumedBytes) => {
-      if (consumedBytes !== fedBytes) throw trailingData(label, 'gzip');
-    },
+    end: () => {},
     // The first member's magic was right, so the header that is not one is behind it.
     isTrailing: (error) =>
       error instanceof Error && error.message === 'incorrect header check' && head.toString('hex') === '1f8b',
@@ -98,7 +90,7 @@ class CheckedDecoder extends Duplex {
   readonly #decoder: Decoder;
   readonly #check: InputCheck;
   readonly #label: string;
-  #isInputComplete = false;
+  #fedBytes = 0;
   #joined: Buffer = Buffer.alloc(0);
 
   constructor(decoder: Decoder, check: InputCheck, label: string) {
@@ -117,6 +109,7 @@ class CheckedDecoder extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     try {
       this.#check.write(chunk);
+      this.#fedBytes += chunk.length;
       // The callback comes when the decoder has taken the chunk, so that at most one waits inside.
       this.#decoder.write(chunk, (error) => done(error ? this.#explain(error) : null));
     } catch (error) {
@@ -137,7 +130,6 @@ class CheckedDecoder extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#isInputComplete = true;
     this.#decoder.end();
     done();
   }
@@ -153,9 +145,9 @@ class CheckedDecoder extends Duplex {
 
   #finish(): void {
     try {
-      // An end before the input's own: gunzip found something behind a member and would drop it.
-      if (!this.#isInputComplete) throw trailingData(this.#label, 'compressed');
-      this.#check.end(this.#decoder.bytesWritten);
+      // Gunzip stops silently at a zero byte behind a member and would drop the rest, whatever it is.
+      if (this.#decoder.bytesWritten !== this.#fedBytes) throw trailingData(this.#label, 'compressed');
+      this.#check.end();
       this.push(null);
     } catch (error) {
       this.destroy(this.#explain(error));

@@ -6,8 +6,10 @@ export type FaultAction =
   | { readonly kind: 'reset'; readonly afterBytes: number }
   /** As reset, but at this offset of the blob; answers that do not reach it are whole. */
   | { readonly kind: 'reset-at'; readonly blobByte: number }
-  /** The connection stays open and silent after so many bytes; 0 is before the headers. */
+  /** The connection stays open and silent after so many bytes of the body. */
   | { readonly kind: 'stall'; readonly afterBytes: number }
+  /** No answer at all, not even headers. */
+  | { readonly kind: 'silence' }
   | {
       readonly kind: 'status';
       readonly status: number;

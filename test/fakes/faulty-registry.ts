@@ -18,7 +18,12 @@ export interface FaultyRegistryOptions {
     /** Requests that one signature is good for; default any number. */ readonly usesPerSignature?: number;
   };
   /** Bearer tokens are wanted. */
-  readonly tokens?: { /** Requests that one token is good for; default any number. */ readonly usesPerToken?: number };
+  readonly tokens?: {
+    /** Requests that one token is good for; default any number. */
+    readonly usesPerToken?: number;
+    /** How long the token server thinks. */
+    readonly delayMs?: number;
+  };
   readonly tls?: Certificates;
 }
 
@@ -119,7 +124,7 @@ class FaultyServer {
   async #answer(seen: SeenRequest, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const fault = this.script.next(seen);
     if (fault && answerWithoutBlob(fault, response)) return;
-    if (seen.on === 'token') return this.#giveToken(response);
+    if (seen.on === 'token') return await this.#giveToken(response);
     if (!this.#isAllowed(seen, url)) return this.#refuse(seen, response);
     if (seen.on === 'blob' && seen.at === 'registry' && this.#options.storage) return this.#redirect(seen, response);
     const file = join(this.#options.image, 'blobs', seen.digest?.replace(':', '/') ?? 'none');
@@ -152,7 +157,8 @@ class FaultyServer {
     else sendStatus(response, 401, { headers: { 'www-authenticate': challenge }, body: wanted });
   }
 
-  #giveToken(response: ServerResponse): void {
+  async #giveToken(response: ServerResponse): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#options.tokens?.delayMs ?? 0));
     const token = randomUUID();
     this.#tokenUses.set(`Bearer ${token}`, 0);
     response.setHeader('content-type', 'application/json');
@@ -201,7 +207,7 @@ function useOnce(uses: Map<string, number>, key: string, limit = Number.POSITIVE
 function answerWithoutBlob(fault: FaultAction, response: ServerResponse): boolean {
   if (fault.kind === 'status') sendStatus(response, fault.status, fault);
   else if (fault.kind === 'redirect') response.writeHead(fault.status ?? 307, { location: fault.location }).end();
-  else return fault.kind === 'stall' && fault.afterBytes === 0;
+  else return fault.kind === 'silence';
   return true;
 }
 

@@ -72,13 +72,14 @@ test('F04 a changed ETag is tried once more, then an error; nothing of the other
   await downloadLayer(once.source, once.layer, 'none');
   assert.equal(once.registry.script.pending, 0);
 
-  const { source, layer } = await dropThen(resources, changed);
+  const { registry, source, layer } = await dropThen(resources, changed);
   let gotBytes = 0;
   const stream = source.openBlob(layer, { signal }).on('data', (chunk: Buffer) => {
     gotBytes += chunk.length;
   });
   await assert.rejects(stream.toArray(), failure('registry_error'));
   assert.ok(gotBytes <= dropAt);
+  assert.equal(registry.blobRequests(layer.digest).length, 3);
 });
 
 test('F04 a weak ETag says nothing about bytes and is not compared', async () => {
@@ -112,11 +113,27 @@ test('F04 a body with more bytes than the blob has is an error, also when it all
 
 test('F04 a part that was asked for ends there even when the server sends the whole blob', async () => {
   await using resources = new Resources();
-  const bytes = noise(2_000_000);
+  const bytes = noise(30_000_000);
   const { registry, source, layer } = await openFaultyImage(resources, { layers: [{ bytes, codec: 'none' }] });
   registry.script.add({ times: always, answer: { kind: 'ignore-range' } });
   const part = source.openBlob(layer, { signal, offsetBytes: 100_000, lengthBytes: 50_000 });
-  assert.deepEqual(Buffer.concat(await part.toArray()), bytes.subarray(100_000, 150_000));
+  assert.ok(Buffer.concat(await part.toArray()).equals(bytes.subarray(100_000, 150_000)));
+  await registry.settled();
+  const [request] = registry.blobRequests(layer.digest);
+  assert.ok((request?.sentBytes ?? 0) < bytes.length, 'the rest of the blob was fetched for nothing');
+});
+
+test('F04 206 that goes on behind the part asked for is not used', async () => {
+  await using resources = new Resources();
+  const bytes = noise(200_000);
+  const { registry, source, layer } = await openFaultyImage(resources, { layers: [{ bytes, codec: 'none' }] });
+  registry.script.add({
+    answer: { kind: 'content-range', value: 'bytes 1000-9999/200000', fromByte: 1000, toByte: 10_000 },
+  });
+  const part = source.openBlob(layer, { signal, offsetBytes: 1000, lengthBytes: 500 });
+  assert.ok(Buffer.concat(await part.toArray()).equals(bytes.subarray(1000, 1500)));
+  const ranges = registry.blobRequests(layer.digest).map(({ range }) => range);
+  assert.deepEqual(ranges, ['bytes=1000-1499', null]);
 });
 
 test('a content encoding that was not asked for is refused', async () => {

@@ -115,15 +115,23 @@ test('F03 progress resets the budget: more drops than the budget has tries', asy
 test('F09 a connection that stays open without a byte is given up after the stall timeout and resumed', async () => {
   await using resources = new Resources();
   const { registry, source, layer } = await openFaultyImage(resources, { source: { stallTimeoutMs: 300 } });
-  registry.script.add({ answer: { kind: 'stall', afterBytes: 0 } }, { answer: { kind: 'stall', afterBytes: 5000 } });
+  registry.script.add(
+    { answer: { kind: 'silence' } },
+    { answer: { kind: 'stall', afterBytes: 0 } },
+    { answer: { kind: 'stall', afterBytes: 5000 } },
+  );
   const started = performance.now();
   const { resumes } = await downloadLayer(source, layer, 'zstd');
   const tookMs = performance.now() - started;
-  assert.ok(tookMs >= 590, `${tookMs} ms`);
+  assert.ok(tookMs >= 890, `${tookMs} ms`);
   assert.deepEqual(
-    resumes.map(({ atBytes }) => atBytes),
-    [0, 5000],
+    resumes.map(({ atBytes, attempt }) => [atBytes, attempt]),
+    [
+      [0, 3],
+      [5000, 1],
+    ],
   );
+  assert.match(resumes[0]?.reason ?? '', /did not answer in time/);
   assert.match(resumes[1]?.reason ?? '', /nothing for 0.3 s/);
 });
 
@@ -202,6 +210,20 @@ test('an abort ends a stalled download at once, with its reason', async () => {
   stream.on('data', () => controller.abort(reason));
   const started = performance.now();
   await assert.rejects(stream.toArray(), reason);
+  assert.ok(performance.now() - started < 2000);
+});
+
+test('a stream that is destroyed while it waits for bytes is closed at once', async () => {
+  await using resources = new Resources();
+  const { registry, source, layer } = await openFaultyImage(resources);
+  registry.script.add({ answer: { kind: 'stall', afterBytes: 5000 } });
+  const stream = source.openBlob(layer, { signal }).resume();
+  await once(stream, 'data');
+  // The next read is under way by then.
+  await new Promise((resolve) => setImmediate(resolve));
+  const started = performance.now();
+  stream.destroy();
+  await once(stream, 'close');
   assert.ok(performance.now() - started < 2000);
 });
 

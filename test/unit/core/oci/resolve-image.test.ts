@@ -149,8 +149,13 @@ test('foreign and encrypted layers are refused by name', async () => {
 
 test('F08 altered manifests and configs are found', async () => {
   await using resources = new Resources();
-  for (const part of ['manifest', 'config'] as const) {
-    const layout = await writeLayout(resources.tempDir(), { layers: [layer] });
+  const cases = [
+    ['manifest', {}],
+    ['manifest', { index: {} }],
+    ['config', {}],
+  ] as const;
+  for (const [part, wrapped] of cases) {
+    const layout = await writeLayout(resources.tempDir(), { layers: [layer], ...wrapped });
     const file = new OciLayoutWriter(layout.dir).blobPath(layout[part].digest);
     writeFileSync(file, Buffer.alloc(layout[part].sizeBytes, ' '));
     await assert.rejects(resolve(layout.dir), code('digest_mismatch'));
