@@ -64,9 +64,10 @@ export class NativeExecutor implements LayerExecutor {
       return this.#runner.throttle();
     }
     const parent = this.#root.table.get(entry.parent);
-    const isSimple = parent && !this.#isInTheWay(parent, entry) && (entry.kind !== 'link' || this.#knowsTarget(entry));
+    const target = entry.kind === 'link' ? this.#root.table.get(entry.targetParent) : undefined;
+    const isSimple = parent && !this.#isInTheWay(parent, entry) && (entry.kind !== 'link' || target !== undefined);
     if (!isSimple) return this.#guard(entry, () => this.#beginSlowly(entry));
-    this.#queue(entry, parent);
+    this.#queue(entry, parent, target);
     return this.#runner.throttle();
   }
 
@@ -148,15 +149,16 @@ export class NativeExecutor implements LayerExecutor {
     if (entry.kind !== 'directory' && (entry.kind === 'link' || this.#root.table.getReal(path))) {
       await this.#keeper.clear(parent, entry.name, path);
     }
-    if (entry.kind === 'link' && !this.#knowsTarget(entry)) await this.#keeper.findBeside(parent, entry.targetParent);
+    const target = entry.kind === 'link' ? await this.#findTarget(entry, parent) : undefined;
     this.#runner.own(entry.archiveName);
-    this.#queue(entry, parent);
+    this.#queue(entry, parent, target);
     await this.#keeper.trim(parent);
     await this.#runner.throttle();
   }
 
-  #knowsTarget(entry: LinkEntry): boolean {
-    return this.#root.table.get(entry.targetParent) !== undefined;
+  async #findTarget(entry: LinkEntry, parent: OpenDirectory): Promise<OpenDirectory | undefined> {
+    const found = await this.#keeper.findBeside(parent, entry.targetParent);
+    return found.missing.length === 0 ? found.directory : undefined;
   }
 
   /** A folder that is open stands where something else shall be. */
@@ -164,7 +166,7 @@ export class NativeExecutor implements LayerExecutor {
     return entry.kind !== 'directory' && this.#root.table.getReal(joinPath(parent.path, entry.name)) !== undefined;
   }
 
-  #queue(entry: ChildEntry, parent: OpenDirectory): void {
+  #queue(entry: ChildEntry, parent: OpenDirectory, target?: OpenDirectory): void {
     const path = joinPath(parent.path, entry.name);
     const place = { slot: parent.slot, name: entry.name };
     this.#note(entry, parent, path);
@@ -172,7 +174,7 @@ export class NativeExecutor implements LayerExecutor {
     if (entry.kind === 'directory') this.#queueDirectory(entry, parent, path);
     else if (entry.kind === 'symlink') program.symlink(place, entry.target, entry.metadata);
     else if (entry.kind === 'node') program.node(place, entry, entry.metadata);
-    else if (entry.kind === 'link') this.#queueLink(entry, place);
+    else if (entry.kind === 'link') this.#queueLink(entry, place, target);
     else {
       program.fileCreate(place, entry.metadata.mode);
       this.#file = { entry, endBytes: 0 };
@@ -191,8 +193,7 @@ export class NativeExecutor implements LayerExecutor {
     for (const excess of this.#root.table.takeExcess(directory)) this.#keeper.queueClose(excess);
   }
 
-  #queueLink(entry: LinkEntry, place: Place): void {
-    const target = this.#root.table.get(entry.targetParent);
+  #queueLink(entry: LinkEntry, place: Place, target: OpenDirectory | undefined): void {
     if (target === undefined || entry.targetName === '') {
       const why = target === undefined ? 'does not exist' : 'is the root directory';
       throw entryError(

@@ -146,6 +146,10 @@ export const entryStacks: Readonly<Record<string, readonly (readonly (RawEntry |
     [file('t', 'target'), file('f'), symlink('s', 't'), hardlink('g', 't'), dir('d'), file('d/x')],
     [hardlink('f', 't'), hardlink('s', 't'), hardlink('g', 't'), hardlink('d', 't')],
   ],
+  "F48 hardlink over a folder that its target's path goes through": [
+    [dir('d'), file('d/old'), dir('e'), file('e/f', 'target'), symlink('s', 'd/../e')],
+    [hardlink('d', 's/f'), dir('d', { mode: 0o700 }), file('d/new')],
+  ],
   'F48 hardlink to a device and a fifo': [
     [
       { name: 'n', typeflag: '3', major: 1, minor: 5, mode: 0o666 },
@@ -296,6 +300,22 @@ export const entryStacks: Readonly<Record<string, readonly (readonly (RawEntry |
       build(`${format} hole`, 40_000, [{ offset: 40_000, data: '' }]),
       buildEntry(file(`${format} after`)),
     ]),
+  'symlinks below the top: absolute, to the folder above, to what is missing': [
+    [
+      dir('a/b/c'),
+      symlink('a/b/absolute', '/a/x'),
+      symlink('a/b/up', '../y'),
+      symlink('a/b/c/far-up', '../../../z'),
+      symlink('a/b/c/itself', '.'),
+    ],
+    [
+      file('a/b/absolute/1'),
+      file('a/b/up/2'),
+      file('a/b/c/far-up/3'),
+      file('a/b/c/itself/4'),
+      hardlink('h', 'a/b/up/2'),
+    ],
+  ],
   'parents that no entry describes': [
     [file('a/b/c/d'), symlink('l', 'x/y'), file('l/z/file'), dir('e/f/g', { mode: 0o700 }), hardlink('h/i', 'a/b/c/d')],
     [file('a/b/new/file')],

@@ -51,6 +51,8 @@ const target = fc.oneof(
   somewhere,
   somewhere.map((name) => `/${name}`),
   somewhere.map((name) => `../../${name}`),
+  fc.tuple(somewhere, somewhere).map(([through, name]) => `${through}/../${name}`),
+  fc.constantFrom('.', '..', '/', '../b', '/a/b'),
 );
 const symlink = fc.tuple(make('2', 'l', 'm'), target).map(([entry, linkName]) => ({ ...entry, linkName }));
 /** `#N`: to the Nth name that was made before, so that most targets exist. */

@@ -17,6 +17,7 @@ it('F49 stays inside the root, whatever symlinks say', async () => {
   symlinkSync('../../../../etc', join(root, 'usr/climbs'));
   symlinkSync('missing/../usr', join(root, 'lexical'));
   symlinkSync('lib', join(root, 'twice'));
+  symlinkSync('../share', join(root, 'usr/lib/up'));
   const cases: [string, string, string?][] = [
     ['lib/x', 'usr/lib/x'],
     ['/lib/x', 'usr/lib/x'],
@@ -26,6 +27,7 @@ it('F49 stays inside the root, whatever symlinks say', async () => {
     ['usr/climbs/passwd', 'etc/passwd'],
     ['usr/climbs', 'usr/climbs', 'etc'],
     ['lexical/x', 'usr/x'],
+    ['usr/lib/up/x', 'usr/share/x'],
     ['../../etc/passwd', 'etc/passwd'],
     ['usr/../file', 'file'],
     ['file/x', 'file/x'],
