@@ -86,6 +86,14 @@ test('where /run and /tmp are mounted noexec the next folder is used', async () 
   assert.match(stdout, /^\/dev\/shm\/durantic-0\//);
 });
 
+test('where /run is mounted read-only the next folder is used, although ours is there', async () => {
+  const { stdout, exitCode, stderr } = await inOwnMounts(
+    `chmod 755 /run; mkdir -m 700 /run/durantic; mount -o remount,ro /run; $binary asset ${addon}`,
+  );
+  assert.equal(exitCode, 0, stderr);
+  assert.match(stdout, /^\/tmp\/durantic-0\//);
+});
+
 test('where no folder will do the error names each with its reason', async () => {
   const { exitCode, stderr } = await inOwnMounts(`mount -o remount,ro /dev/shm; $binary load ${addon}`, {
     tmpfs: 'noexec',

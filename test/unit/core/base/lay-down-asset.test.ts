@@ -61,11 +61,14 @@ test('a symlink in the place of the file is replaced, its target stays as it is'
   assert.deepEqual(readFileSync(victim), bytes);
 });
 
-test('a folder in the place of the file is replaced', async () => {
+test('a folder in the place of the file is replaced, even one that is as long as the file', async () => {
   await using resources = new Resources();
   const folder = resources.tempDir();
-  mkdirSync(join(folder, `${sha256.slice(0, 16)}-part.node`, 'full'), { recursive: true });
-  assert.deepEqual(readFileSync(layDownAsset(asset, folder)), bytes);
+  const large = Buffer.alloc(statSync(folder).size, 0x42);
+  const digest = createHash('sha256').update(large).digest('hex');
+  mkdirSync(join(folder, `${digest.slice(0, 16)}-part.node`), { mode: 0o700 });
+  const path = layDownAsset({ name: 'part.node', bytes: large, sha256: digest }, folder);
+  assert.deepEqual(readFileSync(path), large);
 });
 
 test('bytes that do not match the manifest are refused and nothing is written', async () => {

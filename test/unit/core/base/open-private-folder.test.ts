@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openPrivateFolder } from '../../../../core/base/open-private-folder.ts';
@@ -25,6 +25,7 @@ const hostile: Record<string, (candidate: string, elsewhere: string) => void> = 
     mkdirSync(candidate);
     chmodSync(candidate, 0o755);
   },
+  'a file of ours': (candidate) => writeFileSync(candidate, '', { mode: 0o600 }),
   'a symlink to somewhere': (candidate, elsewhere) => symlinkSync(elsewhere, candidate),
 };
 for (const [what, prepare] of Object.entries(hostile)) {
@@ -50,10 +51,12 @@ test('noexec is found by the innermost mount, and the next candidate is taken', 
   const first = resources.tempDir();
   const second = resources.tempDir();
   const mountinfo = [
-    '22 1 254:0 / / rw,relatime - ext4 /dev/vda rw,noexec',
     `30 22 0:25 / ${first} rw,relatime - tmpfs tmpfs rw`,
     `31 22 0:26 / ${first} rw,nosuid,nodev,noexec,relatime - tmpfs tmpfs rw`,
     `32 22 0:27 / ${second.slice(0, -1)} rw,noexec - tmpfs tmpfs rw`,
+    `33 22 0:28 / ${second} rw,relatime - tmpfs tmpfs rw`,
+    // A mount further out decides nothing, wherever it stands.
+    '22 1 254:0 / / rw,noexec,relatime - ext4 /dev/vda rw',
   ].join('\n');
   const candidates = [join(first, 'durantic-0'), join(second, 'durantic-0')];
   assert.equal(openPrivateFolder({ candidates, mountinfo }), candidates[1]);
