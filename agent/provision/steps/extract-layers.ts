@@ -146,7 +146,7 @@ async function extractOne(
 }
 
 function warnAbout(ctx: StepContext, probed: ProbedLayer, result: LayerResult): void {
-  for (const warning of result.warnings) ctx.warn(`${probed.label}: ${warning}`);
+  for (const warning of result.warnings) ctx.warn(warning);
   if (result.hidden.count > 0) {
     ctx.warn(
       `${probed.label} has ${result.hidden.count} entries below a mount point, which stay hidden, such as ${result.hidden.example}`,
