@@ -19,6 +19,8 @@ interface Waiting extends AsyncDisposable {
   readonly identityFile: string;
   readonly events: AgentEvent[];
   readonly result: Promise<Enrolment | null>;
+  /** How often the loop has asked whether to stop: more than once a look. */
+  readonly looks: () => number;
   readonly stop: () => void;
 }
 
@@ -30,6 +32,14 @@ function start(pollMs: number): Waiting {
   const identityFile = join(dir, 'var/lib/durantic/identity.json');
   const events: AgentEvent[] = [];
   const controller = new AbortController();
+  let looks = 0;
+  const stopped = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted');
+  Object.defineProperty(controller.signal, 'aborted', {
+    get: () => {
+      looks += 1;
+      return stopped?.get?.call(controller.signal);
+    },
+  });
   const onEvent = (event: AgentEvent): void => {
     events.push(event);
   };
@@ -44,6 +54,7 @@ function start(pollMs: number): Waiting {
     identityFile,
     events,
     result,
+    looks: () => looks,
     stop,
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   };
@@ -84,8 +95,14 @@ test('a wrong file is told once with what is wrong, and waited out', { timeout: 
   assert.deepEqual([...new Set(problems)], problems);
 });
 
-test('polling finds what no watch has seen', { timeout: 5000 }, async () => {
-  await using waiting = start(20);
+test('polling finds what no watch has seen, and repeats nothing', { timeout: 5000 }, async () => {
+  await using waiting = start(5);
+  const before = waiting.looks();
+  await waitFor('some looks', () => waiting.looks() > before + 20);
+  assert.deepEqual(
+    waiting.events.map(({ kind }) => kind),
+    ['not_enrolled'],
+  );
   put(waiting.configFile, 'server: https://x.test\n');
   put(waiting.identityFile, identity);
   assert.notEqual(await waiting.result, null);
