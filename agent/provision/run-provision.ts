@@ -62,9 +62,11 @@ export async function runProvision(options: RunProvisionOptions): Promise<void> 
     await done.afterwards?.();
   } catch (thrown) {
     const error = firstError(thrown, signal, log);
-    error.diskState = diskState;
-    log.error({ err: error, step: current, disk_state: diskState }, 'installation failed');
-    events.failed(current, error, diskState);
+    // The commit knows better when it fails behind its last write.
+    const state = error.diskState ?? diskState;
+    error.diskState = state;
+    log.error({ err: error, step: current, disk_state: state }, 'installation failed');
+    events.failed(current, error, state);
     throw error;
   }
 }

@@ -15,6 +15,8 @@ const installTools: Readonly<Record<string, string>> = {
   mdir: 'mtools',
   mcopy: 'mtools',
   mdel: 'mtools',
+  tar: 'tar',
+  losetup: 'mount',
   mount: 'mount',
   umount: 'mount',
 };
