@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ProvisionError } from '../../../../core/base/errors.ts';
 import { openLayoutSource } from '../../../../core/oci/layout-source.ts';
@@ -208,45 +207,4 @@ test('a manifest that is not JSON, or is too large, is refused', async () => {
     await writer.addTag('latest', { descriptor: await writer.putBlob(bytes, '') });
     await assert.rejects(resolve(writer.dir), code('manifest_invalid'));
   }
-});
-
-test('a folder that is no layout is said to be none', async () => {
-  await using resources = new Resources();
-  await assert.rejects(resolve(resources.tempDir()), code('image_not_found'));
-  await assert.rejects(resolve('/nowhere'), code('image_not_found'));
-  const layout = await writeLayout(resources.tempDir(), { layers: [layer] });
-  writeFileSync(join(layout.dir, 'oci-layout'), '{"imageLayoutVersion":"2.0.0"}');
-  await assert.rejects(resolve(layout.dir), code('manifest_unsupported'));
-});
-
-test('blobs of a layout are read whole or in part, and a wrong size is an error', async () => {
-  await using resources = new Resources();
-  const bytes = Buffer.from('0123456789');
-  const layout = await writeLayout(resources.tempDir(), { layers: [{ bytes, codec: 'none' }] });
-  const source = await openLayoutSource(layout.dir, 'latest');
-  const [blob] = (await source.resolve(amd64, { signal })).layers;
-  assert.ok(blob);
-  const read = async (part: { offsetBytes?: number; lengthBytes?: number }) =>
-    Buffer.concat(await source.openBlob(blob, { signal, ...part }).toArray()).toString();
-  assert.equal(await read({}), '0123456789');
-  assert.equal(await read({ offsetBytes: 3, lengthBytes: 4 }), '3456');
-  assert.equal(await read({ offsetBytes: 10 }), '');
-  await assert.rejects(read({ offsetBytes: 8, lengthBytes: 3 }), code('invariant'));
-  const file = new OciLayoutWriter(layout.dir).blobPath(blob.digest);
-  truncateSync(file, 9);
-  await assert.rejects(read({}), (error) => code('size_mismatch')(error) && /layer 0.*9 bytes.*10/.test(String(error)));
-});
-
-test('an aborted read of a layout ends with the reason', async () => {
-  await using resources = new Resources();
-  const layout = await writeLayout(resources.tempDir(), { layers: [{ bytes: Buffer.alloc(5e6), codec: 'none' }] });
-  const source = await openLayoutSource(layout.dir, 'latest');
-  const controller = new AbortController();
-  const image = await source.resolve(amd64, { signal });
-  const [blob] = image.layers;
-  assert.ok(blob);
-  const reason = new ProvisionError('aborted', 'the operator said stop');
-  await assert.rejects(async () => {
-    for await (const _ of source.openBlob(blob, { signal: controller.signal })) controller.abort(reason);
-  }, reason);
 });
