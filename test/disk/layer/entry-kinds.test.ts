@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { native } from '../../../agent/native/load-native.ts';
 import { buildPax, buildTar } from '../../builders/tar-builder.ts';
 import { sparseFormats } from '../../builders/tar-sparse.ts';
 import { readTree } from '../../tree.ts';
@@ -30,6 +31,16 @@ describe('what umoci does not take, or does not show', () => {
     const entry = { name: 'f', pax: [['SCHILY.xattr.security.selinux', 'x']] as const };
     const [result] = await one.extract([buildTar([entry, { ...entry, name: 'g' }])]);
     assert.match(result?.warnings.join() ?? '', /security\.selinux of 2 entries is not set, for example of f/);
+  });
+
+  it('F46 a label that layer 0 gave stays when a layer describes the folder anew, other xattrs go', async () => {
+    const one = arena.newCase();
+    const folder = buildTar([{ name: 'd', typeflag: '5', mode: 0o700 }]);
+    await one.extract([folder]);
+    native.lsetxattr(join(one.root, 'd'), 'security.selinux', Buffer.from('label'), 0);
+    native.lsetxattr(join(one.root, 'd'), 'trusted.other', Buffer.from('x'), 0);
+    await one.extract([folder]);
+    assert.deepEqual(native.llistxattr(join(one.root, 'd')), ['security.selinux']);
   });
 
   it('a global PAX header is ignored, with a warning when it says something', async () => {
