@@ -69,7 +69,7 @@ test('the daemon says once that it is not enrolled, notices the files, says once
   assert.ok(tookMs < 1000, `it took ${tookMs} ms`);
 });
 
-test('a second daemon is refused, and may start when the first was killed', async () => {
+test('a second daemon is refused, and may start when the first was killed', { timeout: 60_000 }, async () => {
   await using resources = new Resources();
   const dir = resources.tempDir();
   const first = startAgent(resources, dir);
