@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
@@ -42,16 +42,15 @@ const platform = { os: 'linux', architecture: 'amd64' } as const;
  */
 export async function buildRecipe(options: BuildRecipeOptions): Promise<BuiltRecipe> {
   const recipe = await readRecipe(options.imagesFolder, options.name);
-  const base =
-    recipe.from === undefined ? null : await buildRecipe({ ...options, name: recipe.from, to: null });
+  const base = recipe.from === undefined ? null : await buildRecipe({ ...options, name: recipe.from, to: null });
   const rootfs = recipe.debian === undefined ? null : await recipeRootfs({ ...options, recipe: recipe.debian });
   const key = await imageKey(options, [rootfs?.key ?? '', base?.key ?? '']);
   const to = options.to ?? `oci:${join(options.outFolder, options.name)}:latest`;
   const target = parseBuildTarget(to);
-  const keyFile = target.kind === 'layout' ? join(target.dir, `.key-${target.tag}`) : null;
-  if (keyFile !== null && (await hasKey(keyFile, key))) return { reference: to, isNew: false, key };
-  if (options.to === null) await rm(join(options.outFolder, options.name), { recursive: true, force: true });
+  if (target.kind === 'layout' && (await hasKey(target, key))) return { reference: to, isNew: false, key };
   const work = await mkdtemp(join(tmpdir(), 'durantic-recipe-'));
+  // Our own layout is made beside the old one and takes its place whole: whoever reads meanwhile loses nothing.
+  const draft = options.to === null ? join(options.outFolder, `.${options.name}-${process.pid}`) : null;
   try {
     await buildImage({
       disk: base === null ? { kind: 'make' } : null,
@@ -60,17 +59,29 @@ export async function buildRecipe(options: BuildRecipeOptions): Promise<BuiltRec
       root: rootfs?.file ?? null,
       from: base?.reference ?? null,
       layers: await packLayers(recipe, work, options.signal),
-      to,
+      to: draft === null ? to : `oci:${draft}:latest`,
       labels: { 'org.opencontainers.image.description': recipe.description, ...recipe.labels },
       platform,
       sourceDateEpoch: null,
       onProgress: options.onProgress,
     });
+    if (target.kind === 'layout') {
+      await writeFile(keyFile(draft === null ? target : { ...target, dir: draft }), key);
+      if (draft !== null) await replaceFolder(target.dir, draft);
+    }
   } finally {
     await rm(work, { recursive: true, force: true });
+    if (draft !== null) await rm(draft, { recursive: true, force: true });
   }
-  if (keyFile !== null) await writeFile(keyFile, key);
   return { reference: to, isNew: true, key };
+}
+
+/** Puts `draft` where `dir` is; files of the old folder that are open stay readable. */
+async function replaceFolder(dir: string, draft: string): Promise<void> {
+  const old = `${draft}-old`;
+  if (existsSync(dir)) await rename(dir, old);
+  await rename(draft, dir);
+  await rm(old, { recursive: true, force: true });
 }
 
 /** A recipe's folders are from a git checkout: owners, times and umask are the checkout's, and not to be kept. */
@@ -98,8 +109,13 @@ async function imageKey(options: BuildRecipeOptions, parts: readonly string[]): 
 /** Packages whose version shows in layer 0. */
 const toolPackages = ['grub-pc-bin', 'grub-efi-amd64-bin', 'grub-common', 'e2fsprogs', 'dosfstools', 'mtools'];
 
-async function hasKey(keyFile: string, key: string): Promise<boolean> {
-  return existsSync(keyFile) && (await readFile(keyFile, 'utf8')) === key;
+async function hasKey(layout: { dir: string; tag: string }, key: string): Promise<boolean> {
+  return existsSync(keyFile(layout)) && (await readFile(keyFile(layout), 'utf8')) === key;
+}
+
+/** What the image was made from, beside it. */
+function keyFile(layout: { dir: string; tag: string }): string {
+  return join(layout.dir, `.key-${layout.tag}`);
 }
 
 /**
