@@ -1,5 +1,4 @@
 import { appendKernelArgs } from '../../boot/append-kernel-args.ts';
-import { requestAutorelabel } from '../../rootfs/autorelabel.ts';
 import { writeCloudInitSeed } from '../../rootfs/cloud-init-seed.ts';
 import { findEmbeddedIdentifiers } from '../../rootfs/find-embedded-identifiers.ts';
 import { type IdentifierPlan, keepIdentifiers } from '../../rootfs/plan-identifiers.ts';
@@ -34,8 +33,6 @@ export async function configureSystem(
   const identifiers = keepIdentifiers(disk.identifiers, embedded.found);
   const rewritten = await rewriteIdentifiers({ root, espDevice, plan: identifiers }, ctx);
   const kernel = await appendKernelArgs({ root, espDevice, args: request.appendKargs }, ctx);
-  const relabel = requestAutorelabel(root);
-  ctx.log.info({ requested: relabel.isRequested }, relabel.reason);
   const seed = writeCloudInitSeed({
     root,
     provisionUuid: request.provisionUuid,

@@ -4,6 +4,7 @@ import { errnoOf, ProvisionError } from '../../../core/base/errors.ts';
 import { deviceError } from '../../disk/device-error.ts';
 import type { DiskFacts, ReadBytes, SectorBytes } from '../../disk/types.ts';
 import { listDisks } from '../../hardware/list-disks.ts';
+import { loopsOfFile } from '../../hardware/loops-of-file.ts';
 import { readDisk } from '../../hardware/read-disk.ts';
 import { resolveDisk } from '../../hardware/resolve-disk.ts';
 
@@ -19,7 +20,7 @@ export interface FoundTarget {
  */
 export async function findTarget(spec: string, sectorBytes: SectorBytes): Promise<FoundTarget> {
   const found = await statOrNull(spec);
-  if (found?.isFile()) return { facts: fileFacts(spec, found.size, sectorBytes), isFile: true };
+  if (found?.isFile()) return { facts: await fileFacts(spec, found.size, sectorBytes), isFile: true };
   if (found?.isBlockDevice()) {
     const facts = await readDisk(spec);
     // A partition, a CD or a zram device is not among the disks; assertUsable says so by name.
@@ -62,7 +63,8 @@ async function statOrNull(path: string) {
   }
 }
 
-function fileFacts(path: string, sizeBytes: number, sectorBytes: SectorBytes): DiskFacts {
+async function fileFacts(path: string, sizeBytes: number, sectorBytes: SectorBytes): Promise<DiskFacts> {
+  const loops = await loopsOfFile(path);
   return {
     path,
     name: basename(path),
@@ -77,6 +79,12 @@ function fileFacts(path: string, sizeBytes: number, sectorBytes: SectorBytes): D
     serial: null,
     wwn: null,
     partitions: [],
-    users: [],
+    users: loops.map((loop) => ({
+      device: path,
+      kind: 'other',
+      detail: `attached to ${loop}, which \`losetup -d ${loop}\` ends`,
+      canStop: false,
+      depth: 0,
+    })),
   };
 }

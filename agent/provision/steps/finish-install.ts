@@ -4,6 +4,7 @@ import type { LayerProof } from '../../disk/layer-proof.ts';
 import type { GrownTable, OpenTarget } from '../../disk/types.ts';
 import { verifyInstall } from '../../disk/verified-install.ts';
 import { native } from '../../native/load-native.ts';
+import { requestAutorelabel } from '../../rootfs/autorelabel.ts';
 import { changedIdentifiers, type IdentifierPlan } from '../../rootfs/plan-identifiers.ts';
 import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
 import type { InstallPlan } from '../install-plan.ts';
@@ -41,6 +42,9 @@ const flushShare = 0.8;
  */
 export async function finishInstall(ctx: StepContext, input: FinishInstallInput): Promise<StepResult<FinishedInstall>> {
   const { plan, target, disk, root, written } = input;
+  // After the last file was written: ours carry no labels either.
+  const relabel = requestAutorelabel(root.path);
+  ctx.log.info({ requested: relabel.isRequested }, relabel.reason);
   const boot = await prepareBoot(ctx, input);
   using notes = input.request.readBack ? await noteFiles(ctx, root.path) : null;
   await flushFilesystem(root.path);

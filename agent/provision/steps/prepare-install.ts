@@ -1,6 +1,7 @@
 import { ProvisionError } from '../../../core/base/errors.ts';
 import { formatBytes } from '../../../core/base/format-bytes.ts';
 import type { ImageSource } from '../../../core/oci/types.ts';
+import { assertKernelArg } from '../../boot/append-kernel-args.ts';
 import { parseAgentConfig } from '../../config/read-agent-config.ts';
 import { findRootPartition } from '../../disk/find-root-partition.ts';
 import type { GptPartition } from '../../disk/types.ts';
@@ -41,6 +42,7 @@ export async function prepareInstall(
 ): Promise<StepResult<PreparedInstall>> {
   const { request, opened } = input;
   assertCloudDocuments(request);
+  for (const arg of request.appendKargs) assertKernelArg(arg);
   if (request.agentConfig !== null) parseAgentConfig(request.agentConfig, 'agent.yaml');
   await checkTools(bootTools(request));
   const target = await findTarget(request.disk, request.sectorBytes);
