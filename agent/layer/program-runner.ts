@@ -3,7 +3,7 @@ import { type LayerContext, layerError } from './layer-error.ts';
 import { LayerProgram, type Place, placeAt } from './layer-program.ts';
 
 /** A batch is handed over at this much data or program, so that at most twice as much is held. */
-const largestBatchBytes = 4 * 1024 * 1024;
+const largestBatchBytes = 2 * 1024 * 1024;
 /** A small piece keeps its whole chunk in memory. */
 const mostChunks = 64;
 
