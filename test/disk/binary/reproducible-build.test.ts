@@ -55,11 +55,15 @@ test('two builds in different folders, one without any cache, give the same byte
   );
   assert.deepEqual([...new Set(members.map((fields) => fields[1]))], ['0/0']);
 
-  const startedMs = performance.now();
-  assert.equal((await buildBinary({ outDir: first })).isNew, false, 'an unchanged tree was built again');
-  const tookMs = performance.now() - startedMs;
-  context.diagnostic(`nothing to build: ${tookMs.toFixed(0)} ms`);
-  assert.ok(tookMs < 2000, `finding nothing to build took ${tookMs.toFixed(0)} ms`);
+  // The fastest of three: tests beside this one take their share of the machine.
+  const tookMs: number[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const startedMs = performance.now();
+    assert.equal((await buildBinary({ outDir: first })).isNew, false, 'an unchanged tree was built again');
+    tookMs.push(performance.now() - startedMs);
+  }
+  context.diagnostic(`nothing to build: ${tookMs.map((took) => took.toFixed(0)).join(', ')} ms`);
+  assert.ok(Math.min(...tookMs) < 2000, `finding nothing to build took ${Math.min(...tookMs).toFixed(0)} ms`);
 
   // A result that lost a part is made again, and equal.
   const before = readFileSync(`${built.archive}.sha256`, 'utf8');
