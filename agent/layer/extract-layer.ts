@@ -3,7 +3,7 @@ import { loadNative } from '../native/load-native.ts';
 import type { LayerExecutor } from './executor.ts';
 import { entryError, type LayerContext, streamError } from './layer-error.ts';
 import { NativeExecutor } from './native-executor.ts';
-import { cleanPath, keptXattrs, planEntry } from './plan-entry.ts';
+import { cleanPath, planEntry, unsetXattrs } from './plan-entry.ts';
 import { displayName, type TarEntry, type TarEvent } from './tar-entry.ts';
 import { TarFormatError } from './tar-numbers.ts';
 import { TarParser } from './tar-parser.ts';
@@ -98,8 +98,8 @@ class Extraction {
 
   #noteSkipped(entry: TarEntry): void {
     if (entry.xattrs.length === 0 && entry.ignored.length === 0) return;
-    const kept = entry.xattrs.filter(({ name }) => keptXattrs.includes(name)).map(({ name }) => displayName(name));
-    for (const what of [...kept, ...entry.ignored.map(displayName)]) {
+    const unset = entry.xattrs.filter(({ name }) => unsetXattrs.includes(name)).map(({ name }) => displayName(name));
+    for (const what of [...unset, ...entry.ignored.map(displayName)]) {
       const known = this.#skipped.get(what);
       if (known) known.count += 1;
       else this.#skipped.set(what, { count: 1, example: displayName(entry.name) });

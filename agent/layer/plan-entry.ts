@@ -51,8 +51,8 @@ export interface LinkEntry {
 }
 
 /**
- * Extended attributes that are neither set nor removed, as in umoci: SELinux labels and NFS ACLs belong to the host
- * that the layer was made on, overlayfs' own to the overlay that it was made of.
+ * Extended attributes that stay where a folder has them, as in umoci, when a layer describes it anew: SELinux labels and
+ * NFS ACLs belong to the host that the layer was made on, overlayfs' own to the overlay that it was made of.
  */
 export const keptXattrs: readonly string[] = [
   'security.selinux',
@@ -65,6 +65,12 @@ export const keptXattrs: readonly string[] = [
   'trusted.overlay.upper',
   'trusted.overlay.metacopy',
 ];
+
+/**
+ * Those of them that a layer cannot set. SELinux labels it can, other than in umoci: umoci unpacks for a container, whose
+ * host labels it, and this tree boots by itself (failure row F46; docs/adr/0008-selinux-labels-of-layers.md).
+ */
+export const unsetXattrs: readonly string[] = keptXattrs.filter((name) => name !== 'security.selinux');
 
 const whiteoutPrefix = '.wh.';
 /** An empty, `.` or `..` component. */
@@ -137,6 +143,6 @@ export function splitPath(path: string): { parent: string; name: string } {
 
 function metadataOf(entry: TarEntry): EntryMetadata {
   const { mode, uid, gid, atime, mtime } = entry;
-  const xattrs = entry.xattrs.filter(({ name }) => !keptXattrs.includes(name));
+  const xattrs = entry.xattrs.filter(({ name }) => !unsetXattrs.includes(name));
   return { mode, uid, gid, xattrs, atime, mtime };
 }

@@ -26,11 +26,27 @@ describe('trees equal to umoci', () => {
 });
 
 describe('what umoci does not take, or does not show', () => {
-  it('F46 an SELinux label that is left out is said', async () => {
+  it('F46 SELinux labels of a layer are set, which umoci leaves to the host of a container', async () => {
     const one = arena.newCase();
-    const entry = { name: 'f', pax: [['SCHILY.xattr.security.selinux', 'x']] as const };
+    const label = 'system_u:object_r:bin_t:s0';
+    const pax = [['SCHILY.xattr.security.selinux', label]] as const;
+    const layer = [
+      { name: 'd', typeflag: '5', mode: 0o755, pax },
+      { name: 'd/f', pax },
+      { name: 'l', typeflag: '2', linkname: 'd/f', pax },
+    ];
+    const [result] = await one.extract([buildTar(layer)]);
+    assert.deepEqual(result?.warnings, []);
+    for (const name of ['d', 'd/f', 'l']) {
+      assert.equal(native.lgetxattr(join(one.root, name), 'security.selinux').toString(), label);
+    }
+  });
+
+  it('F46 an xattr of overlayfs is left out, which is said', async () => {
+    const one = arena.newCase();
+    const entry = { name: 'f', pax: [['SCHILY.xattr.trusted.overlay.opaque', 'y']] as const };
     const [result] = await one.extract([buildTar([entry, { ...entry, name: 'g' }])]);
-    assert.match(result?.warnings.join() ?? '', /security\.selinux of 2 entries is not set, for example of f/);
+    assert.match(result?.warnings.join() ?? '', /trusted\.overlay\.opaque of 2 entries is not set, for example of f/);
   });
 
   it('F46 a label that layer 0 gave stays when a layer describes the folder anew, other xattrs go', async () => {

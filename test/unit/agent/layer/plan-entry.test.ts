@@ -70,13 +70,13 @@ it('F48 link targets are cleaned like names', () => {
   assert.deepEqual([plan.targetParent, plan.targetName], ['a', 'c']);
 });
 
-it('F46 xattrs of the host and of overlayfs are left out', () => {
+it('F46 xattrs of overlayfs and NFS are left out, SELinux labels are not', () => {
   const names = ['user.a', 'security.selinux', 'trusted.overlay.opaque', 'security.capability', 'system.nfs4_acl'];
   const plan = planEntry(entry('f', { xattrs: names.map((name) => ({ name, value: Buffer.from('x') })) }));
   assert.ok(plan.kind === 'file');
   assert.deepEqual(
     plan.metadata.xattrs.map(({ name }) => name),
-    ['user.a', 'security.capability'],
+    ['user.a', 'security.selinux', 'security.capability'],
   );
 });
 
