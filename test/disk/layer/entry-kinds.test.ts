@@ -33,7 +33,7 @@ describe('what umoci does not take, or does not show', () => {
     const layer = [
       { name: 'd', typeflag: '5', mode: 0o755, pax },
       { name: 'd/f', pax },
-      { name: 'l', typeflag: '2', linkname: 'd/f', pax },
+      { name: 'l', typeflag: '2', linkName: 'd/f', pax },
     ];
     const [result] = await one.extract([buildTar(layer)]);
     assert.deepEqual(result?.warnings, []);
