@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
+import { loopsOfFile } from '../hardware/loops-of-file.ts';
 import { readDisk } from '../hardware/read-disk.ts';
 import { native } from '../native/load-native.ts';
 import { flockOperations } from '../native/native.ts';
@@ -20,22 +21,46 @@ export interface OpenTargetOptions extends DiskContext {
 }
 
 /**
- * Opens the disk that is going to be written, or attaches a plain file to a loop device. Until it is closed it holds an
+ * Opens the disk that is going to be written, or locks a plain file (flock) and attaches it to a loop device. Until it is closed it holds an
  * exclusive flock on the whole disk, which keeps udev from probing and re-reading it, and until `releaseExclusive` an
  * O_EXCL open, which no mount, swap, md or LVM can be beside.
  * @throws ProvisionError `target_not_found`, `disk_busy` (naming the holder), `permission`, `disk_not_eligible`.
  */
 export async function openTarget(path: string, options: OpenTargetOptions): Promise<OpenTarget> {
   const file = await plainFile(path);
-  const device = file === null ? await realpath(path) : await attachLoop(file, options.sectorBytes ?? 512, options);
+  if (file === null) return await openDevice(await realpath(path), null, options);
+  const lock = await lockFile(file, options);
   try {
-    return await openDevice(device, file, options);
-  } catch (error) {
-    if (file !== null) {
+    const device = await attachLoop(file, options.sectorBytes ?? 512, options);
+    try {
+      return await openDevice(device, { file, lock }, options);
+    } catch (error) {
       await detachLoop(device, options).catch((cleanUp: unknown) => {
         options.log.warn({ err: cleanUp, device }, 'the loop device stays attached');
       });
+      throw error;
     }
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+/** A file can be attached any number of times: this lock, and that it is attached nowhere, make it ours alone. */
+async function lockFile(file: string, options: OpenTargetOptions): Promise<FileHandle> {
+  const handle = await openFile(file, constants.O_RDWR);
+  try {
+    const lock = (): void => native.flock(handle.fd, flockOperations.exclusive | flockOperations.nonBlocking);
+    // No udev looks at files: whoever holds one is going to hold it.
+    const busy = { path: file, attempts: 1, holders: () => whoLocks(file), what: `locking ${file}` };
+    await retryBusy(lock, busy, options);
+    const loops = await loopsOfFile(file);
+    if (loops.length === 0) return handle;
+    throw new ProvisionError('disk_busy', `${file} is attached to ${loops.join(', ')} already`, {
+      facts: { file, loops },
+    });
+  } catch (error) {
+    await handle.close();
     throw error;
   }
 }
@@ -54,7 +79,7 @@ async function plainFile(path: string): Promise<string | null> {
   return await realpath(path);
 }
 
-async function openDevice(path: string, loopOf: string | null, options: OpenTargetOptions): Promise<OpenTarget> {
+async function openDevice(path: string, backing: Backing | null, options: OpenTargetOptions): Promise<OpenTarget> {
   const facts = await readDisk(path);
   // A loop device can be opened for writing all the same; only its writes would fail.
   if (facts.readOnly)
@@ -67,7 +92,7 @@ async function openDevice(path: string, loopOf: string | null, options: OpenTarg
     await retryBusy(lock, { ...busy, ...lockers, what: `locking ${path}` }, options);
     const openExclusive = (): Promise<FileHandle> => openFile(path, constants.O_RDONLY | constants.O_EXCL);
     const guard = await retryBusy(openExclusive, { ...busy, what: `opening ${path} for us alone` }, options);
-    return makeTarget({ handle, guard, facts, loopOf, log: options.log });
+    return makeTarget({ handle, guard, facts, backing, log: options.log });
   } catch (error) {
     await handle.close();
     throw error;
@@ -89,16 +114,22 @@ async function openFile(path: string, flags: number): Promise<FileHandle> {
   }
 }
 
+/** The plain file behind a loop device of ours. */
+interface Backing {
+  readonly file: string;
+  readonly lock: FileHandle;
+}
+
 interface Opened {
   readonly handle: FileHandle;
   readonly guard: FileHandle;
   readonly facts: DiskFacts;
-  readonly loopOf: string | null;
+  readonly backing: Backing | null;
   readonly log: DiskContext['log'];
 }
 
 function makeTarget(opened: Opened): OpenTarget {
-  const { handle, facts, loopOf, log } = opened;
+  const { handle, facts, backing, log } = opened;
   const { path, sizeBytes } = facts;
   const registered: OpenTarget['registered'] = new Map();
   let guard: FileHandle | null = opened.guard;
@@ -123,9 +154,12 @@ function makeTarget(opened: Opened): OpenTarget {
         },
       );
     await attempt(releaseExclusive);
-    await attempt(() => forgetPartitions({ path, fd: handle.fd, registered }, { all: loopOf !== null, log }));
+    await attempt(() => forgetPartitions({ path, fd: handle.fd, registered }, { all: backing !== null, log }));
     await attempt(() => handle.close());
-    if (loopOf !== null) await attempt(() => detachLoop(path, { log }));
+    if (backing !== null) {
+      await attempt(() => detachLoop(path, { log }));
+      await attempt(() => backing.lock.close());
+    }
     if (failures.length > 0) throw failures[0];
   };
 
@@ -134,7 +168,7 @@ function makeTarget(opened: Opened): OpenTarget {
     sizeBytes,
     sectorBytes: facts.sectorBytes === 4096 ? 4096 : 512,
     fd: handle.fd,
-    loopOf,
+    loopOf: backing?.file ?? null,
     registered,
     releaseExclusive,
     ...createDeviceIo(rawDevice(handle), { path, sizeBytes }),

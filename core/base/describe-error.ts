@@ -27,6 +27,17 @@ export function stackOf(error: unknown): string | undefined {
 
 function textOf(value: unknown): string {
   if (value instanceof AggregateError && value.message === '') return value.errors.map(textOf).join('; ');
-  if (value instanceof Error) return value.message;
-  return String(value);
+  if (value instanceof Error) return oneLine(opensslReason(value) ?? value.message);
+  return oneLine(String(value));
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ').trim();
+}
+
+/** OpenSSL's messages name threads, numbers and source files; what it means stands in `reason` (Node, "OpenSSL errors"). */
+function opensslReason(error: Error): string | undefined {
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  const isOpenssl = typeof code === 'string' && code.startsWith('ERR_SSL_');
+  return isOpenssl && typeof reason === 'string' ? reason : undefined;
 }
