@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { ProvisionError } from '../../../core/base/errors.ts';
 import type { ImageSource, LayerDescriptor } from '../../../core/oci/types.ts';
 import { createDecompress } from '../../../core/stream/decompress.ts';
+import { createProgressMeter } from '../../../core/stream/progress-meter.ts';
 import { sniffCodec } from '../../../core/stream/sniff-codec.ts';
 import type { CodecFacts } from '../../../core/stream/types.ts';
 import { detectGpt } from '../../disk/gpt.ts';
@@ -13,6 +14,9 @@ export const headBytes = 1024 * 1024;
 
 /** Enough for the magic numbers, a zstd frame header and a tar header. */
 const sniffBytes = 4096;
+
+/** How much of a compressed tar layer 0 is downloaded before anything is written, to see that it holds one file. */
+const lookBehindBytes = 64 * 1024 * 1024;
 
 /** A layer of which the first bytes were read. */
 export interface ProbedLayer {
@@ -76,8 +80,7 @@ export async function probeDiskLayer(
   let fileCodec: CodecFacts | null = null;
   if (!isRawDisk(head)) {
     if (!isTar(head)) throw noRawDisk(probed.label, 'it is neither a raw disk nor a tar archive');
-    const file = await readPrefix(soleFile(open(), probed.label), sniffBytes);
-    fileCodec = sniffCodec(file);
+    fileCodec = sniffCodec(await readSoleFile(source, probed, options));
     if (fileCodec.codec === 'xz') {
       throw new ProvisionError(
         'codec_unsupported',
@@ -91,9 +94,36 @@ export async function probeDiskLayer(
   return { ...probed, fileCodec, head, gpt, diskBytes: (gpt.backupLba + 1) * gpt.sectorBytes };
 }
 
-function openDecompressed(source: ImageSource, probed: ProbedLayer, options: ProbeOptions): AsyncIterable<Buffer> {
+/**
+ * The first bytes of the one file of a tar layer, which is read on to its end: what else a squashed image holds comes
+ * behind. A large layer is read in part only, and the rest checked while it is written.
+ */
+async function readSoleFile(source: ImageSource, probed: ProbedLayer, options: ProbeOptions): Promise<Buffer> {
+  const prefix: Buffer[] = [];
+  let [prefixBytes, blobBytes] = [0, 0];
+  const onBlobBytes = (bytes: number): void => {
+    blobBytes = bytes;
+  };
+  for await (const chunk of soleFile(openDecompressed(source, probed, options, onBlobBytes), probed.label)) {
+    if (prefixBytes < sniffBytes) prefix.push(chunk);
+    prefixBytes += chunk.length;
+    if (blobBytes > lookBehindBytes && prefixBytes >= sniffBytes) break;
+  }
+  return Buffer.concat(prefix).subarray(0, sniffBytes);
+}
+
+function openDecompressed(
+  source: ImageSource,
+  probed: ProbedLayer,
+  options: ProbeOptions,
+  onBlobBytes: (bytes: number) => void = () => undefined,
+): AsyncIterable<Buffer> {
   const blob = source.openBlob(probed.layer, { signal: options.signal });
-  return piped(blob, createDecompress(probed.codec.codec, decompressOptions(probed.label, probed.codec, options)));
+  const meter = createProgressMeter(onBlobBytes);
+  return piped(
+    piped(blob, meter),
+    createDecompress(probed.codec.codec, decompressOptions(probed.label, probed.codec, options)),
+  );
 }
 
 function openFile(
@@ -111,7 +141,7 @@ function decompressOptions(label: string, codec: CodecFacts, options: ProbeOptio
 }
 
 /** `source` through `transform`; an error of the source ends the transform, and an early end destroys both. */
-function piped(source: Readable, transform: NodeJS.ReadWriteStream & Readable): AsyncIterable<Buffer> {
+function piped(source: Readable, transform: NodeJS.ReadWriteStream & Readable): Readable {
   source.once('error', (error) => transform.destroy(error));
   transform.once('close', () => source.destroy());
   source.pipe(transform);
