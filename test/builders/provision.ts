@@ -96,6 +96,14 @@ export async function provisionOk(options: ProvisionOptions): Promise<ProvisionR
   return run;
 }
 
+/** What `--json` printed, each line checked against the schema and all of them as a stream. */
+export function parseEvents(stdout: string, exitCode: number | null): ProvisionEvent[] {
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  const events = lines.map((line) => provisionEventSchema.parse(JSON.parse(line)));
+  assertEventStream(events, exitCode);
+  return events;
+}
+
 /** Invariant 9: numbers without gaps, percent never back, each started step with exactly one outcome, in order. */
 export function assertEventStream(events: readonly ProvisionEvent[], exitCode: number | null): void {
   const last = events.at(-1);
