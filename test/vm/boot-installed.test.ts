@@ -29,7 +29,7 @@ test('one image installed twice boots under SeaBIOS and OVMF, each system whole 
   // Side by side: one guest alone does not keep two cores busy.
   const runs = await Promise.all(
     machines.map(({ firmware, bus }, index) =>
-      bootInstalled(resources, { file: disks[index] ?? '', bus }, { firmware, timeoutMs: 300_000 }),
+      bootInstalled(resources, { file: disks[index] ?? '', bus }, { firmware, timeoutMs: 600_000 }),
     ),
   );
   for (const [index, { facts, seconds }] of runs.entries()) {

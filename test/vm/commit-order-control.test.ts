@@ -51,8 +51,8 @@ test('the judge of commit orders accepts the right one and refuses each wrong on
     },
     extraArgs: ['-no-reboot'],
   });
-  await vm.waitForProof('install', { timeoutMs: 90_000 });
-  await vm.waitForPoweroff({ timeoutMs: 20_000 });
+  await vm.waitForProof('install', { timeoutMs: 180_000 });
+  await vm.waitForPoweroff({ timeoutMs: 60_000 });
 
   const logs = disks.map((disk) => readWriteLog(disk.writeLogFile, diskBytes));
   const judge = (name: keyof typeof installs) => () => commitOrder(log(name));
@@ -71,7 +71,7 @@ test('the judge of commit orders accepts the right one and refuses each wrong on
     { logFile: disks[0]?.writeLogFile ?? '', diskFile: resources.sparseFile(diskBytes), points },
     { logFile: disks[1]?.writeLogFile ?? '', diskFile: resources.sparseFile(diskBytes), points: everywhere },
   ];
-  const [seen, seenWrong] = await replayInGuest(resources, replays, { timeoutMs: 90_000 });
+  const [seen, seenWrong] = await replayInGuest(resources, replays, { timeoutMs: 180_000 });
   const counts = checkReplay(seen ?? new Map(), { order, partitions, blankFrom: 0 });
   assert.equal(counts.before + counts.after, points.length);
   const commitIndex = wrong.entries.findIndex((entry) => entry.start.subarray(0, 512).some((byte) => byte !== 0));

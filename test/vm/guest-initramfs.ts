@@ -34,6 +34,10 @@ const modules = [
   ...['nls_iso8859-1', 'efivarfs', 'dm_mod'],
 ];
 
+const libraryDir = 'usr/lib/x86_64-linux-gnu';
+
+const conversionFiles = ['gconv/gconv-modules', 'gconv/gconv-modules.cache', 'gconv/IBM850.so'];
+
 const keptArchives = 6;
 
 /** Builds the guest's kernel and initramfs, or takes the ones made before from the same bytes. */
@@ -95,8 +99,12 @@ async function contentEntries(contents: GuestContents): Promise<CpioEntry[]> {
     for (const name of readdirSync(bundle, { recursive: true, encoding: 'utf8' })) {
       if (statSync(join(bundle, name)).isFile()) wanted.set(`opt/durantic/${name}`, join(bundle, name));
     }
-    wanted.set('usr/lib/x86_64-linux-gnu/libstdc++.so.6', hostLibrary('libstdc++.so.6'));
-    wanted.set('usr/lib/x86_64-linux-gnu/libgcc_s.so.1', hostLibrary('libgcc_s.so.1'));
+    for (const name of ['libstdc++.so.6', 'libgcc_s.so.1'])
+      wanted.set(`${libraryDir}/${name}`, `/${libraryDir}/${name}`);
+  }
+  // mtools names files in DOS code pages, which glibc converts with tables that ldd does not show.
+  if ([...wanted.keys()].some((path) => path.endsWith('/mtools'))) {
+    for (const name of conversionFiles) wanted.set(`${libraryDir}/${name}`, `/${libraryDir}/${name}`);
   }
   for (const source of [...wanted.values()]) for (const library of await librariesOf(source)) wanted.set(...library);
   return [...wanted].map(([path, source]) => {
@@ -123,14 +131,6 @@ async function librariesOf(file: string): Promise<[string, string][]> {
     result.push([library.slice(1), library]);
   }
   return result;
-}
-
-function hostLibrary(name: string): string {
-  const found = ['/usr/lib/x86_64-linux-gnu', '/lib/x86_64-linux-gnu', '/usr/lib64', '/lib64']
-    .map((dir) => join(dir, name))
-    .find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`${name} is not on this machine`);
-  return found;
 }
 
 function which(tool: string): string {

@@ -51,6 +51,6 @@ export async function installInGuest(
   if (last.state !== 'succeeded' || last.percent !== 100 || last.exit_code !== 0) {
     throw new Error(`provision ended with ${JSON.stringify(last)}`);
   }
-  await vm.waitForPoweroff({ timeoutMs: 30_000 });
+  await vm.waitForPoweroff({ timeoutMs: 60_000 });
   return { seconds: Number(facts['seconds']) };
 }

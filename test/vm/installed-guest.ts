@@ -98,7 +98,7 @@ export async function bootInstalled(
   });
   const proof = await vm.waitForProof('installed', { timeoutMs: options.timeoutMs, bootsFromDisk: true });
   const facts = installedFactsSchema.parse(proof.facts);
-  await vm.waitForPoweroff({ timeoutMs: 60_000 });
+  await vm.waitForPoweroff({ timeoutMs: 120_000 });
   if (disk.format !== 'qcow2') await checkDiskAtRest(disk.file, vm.nonce);
   return { facts, seconds: vm.seconds };
 }

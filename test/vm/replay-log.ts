@@ -69,7 +69,7 @@ export async function replayInGuest(
     extraArgs: ['-no-reboot'],
   });
   const proof = await vm.waitForProof('replay', options);
-  await vm.waitForPoweroff({ timeoutMs: 30_000 });
+  await vm.waitForPoweroff({ timeoutMs: 60_000 });
   return replays.map(({ points: list }, index) => {
     const seen = parseSeen(String(proof.facts[String(index)]));
     if (seen.size !== new Set(list).size)
