@@ -69,7 +69,7 @@ test('every decision record has its number, a title and its parts', () => {
   names.forEach((name, index) => {
     assert.match(name, new RegExp(`^${String(index + 1).padStart(4, '0')}-[a-z0-9-]+\\.md$`), 'numbers have no gaps');
     const text = read(join('docs', 'adr', name));
-    for (const part of [/^# \d+\. .+/, /^Date: \d{4}-\d\d-\d\d$/m, /^## Question$/m, /^## Tried$/m, /^## Chosen$/m]) {
+    for (const part of [/^# \d+\. .+/, /^Date: \d{4}-\d\d-\d\d$/m, /^## Question$/m, /^## (Tried|Measured)$/m, /^## Chosen$/m]) {
       assert.match(text, part, `${name} lacks ${part}`);
     }
   });
