@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from '../../core/base/run-command.ts';
 import type { Codec } from '../../core/stream/types.ts';
 import { rawDiskMediaType } from '../../images/build/image-media-types.ts';
 import { makeDisk } from '../../images/build/make-disk.ts';
@@ -21,6 +22,13 @@ export async function makeBootDisk(resources: Resources, sectorBytes: 512 | 4096
 /** Layer 0 of an image from a raw disk: as a blob of its own. */
 export function diskLayer(file: string, codec: Codec = 'zstd'): LayerSpec {
   return { file, codec, mediaType: `${rawDiskMediaType}${codec === 'none' ? '' : `+${codec}`}` };
+}
+
+/** Layer 0 as a Containerfile makes it, `COPY disk.raw.zst /`: the compressed raw disk as the one file of a tar. */
+export async function diskTarLayer(resources: Resources, file: string, codec: Codec): Promise<LayerSpec> {
+  const compressed = join(resources.tempDir(), 'disk.raw.zst');
+  await runCommand('zstd', ['-q', '-1', file, '-o', compressed]);
+  return { bytes: buildTar([{ name: 'disk.raw.zst', data: readFileSync(compressed) }]), codec };
 }
 
 /** Incompressible bytes, the same in each run. */
@@ -67,6 +75,8 @@ export const smallestSystem: readonly RawEntry[] = [
 export interface BootImageSpec extends Omit<LayoutSpec, 'layers'> {
   /** Raw disk of layer 0, from `makeBootDisk`; null leaves layer 0 out. */
   readonly disk: string | null;
+  /** Layer 0 as a blob of its own (default), or as a file in a tar, which is all that Docker schema 2 knows. */
+  readonly diskForm?: 'raw' | 'tar';
   /** Codec of every layer; default zstd. */
   readonly codec?: Codec;
   /** Uncompressed tars below the smallest system, which is the last layer; default none. */
@@ -75,10 +85,12 @@ export interface BootImageSpec extends Omit<LayoutSpec, 'layers'> {
 
 /** A small image that can be provisioned (without an agent: it has no glibc), as an OCI layout of its own. */
 export async function writeBootImage(resources: Resources, spec: BootImageSpec): Promise<WrittenLayout> {
-  const { disk, codec = 'zstd', layers = [], ...rest } = spec;
+  const { disk, diskForm = 'raw', codec = 'zstd', layers = [], ...rest } = spec;
+  const layerZero = async (file: string): Promise<LayerSpec> =>
+    diskForm === 'raw' ? diskLayer(file, codec) : await diskTarLayer(resources, file, codec);
   const tars = [...layers, buildTar(smallestSystem)].map((bytes) => ({ bytes, codec }));
   return await writeLayout(resources.tempDir('durantic-image-'), {
     ...rest,
-    layers: [...(disk === null ? [] : [diskLayer(disk, codec)]), ...tars],
+    layers: [...(disk === null ? [] : [await layerZero(disk)]), ...tars],
   });
 }
