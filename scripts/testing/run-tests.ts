@@ -8,7 +8,7 @@ import { repoDir } from '../build/paths.ts';
 import { budgetMinutes, formatSeconds, type PartName, type PartTime } from './budget.ts';
 import { findLeaks, networkNamespaces, runMarker } from './leaks.ts';
 import { countsOf, runSuite, type SuiteResult } from './run-suite.ts';
-import { type Selection, selectTests, usesDebianImage } from './suites.ts';
+import { imagesUsed, type Selection, selectTests } from './suites.ts';
 
 const print = (line: string): void => console.log(line);
 
@@ -19,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 async function buildWhatIsStale(selections: readonly Selection[]): Promise<void> {
   const builds: [string, ...string[]][] = [];
   if (selections.some(({ suite }) => suite.usesBinary)) builds.push(['build-binary', '--quiet']);
-  if (usesDebianImage(selections)) builds.push(['build-image', 'debian-12']);
+  for (const name of imagesUsed(selections)) builds.push(['build-image', name]);
   for (const [script, ...args] of builds) {
     const startedMs = performance.now();
     await runCommand(join(repoDir, 'scripts', script), args, { signal: stop.signal });

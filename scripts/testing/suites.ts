@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { repoDir } from '../build/paths.ts';
 
@@ -70,12 +70,16 @@ function mentions(file: string, id: string): boolean {
   return new RegExp(`['"\`]${id}\\b`).test(readFileSync(file, 'utf8'));
 }
 
-/** Whether a selected file installs the Debian image, which is then built beforehand: its time is no test's. */
-export function usesDebianImage(selections: readonly Selection[]): boolean {
-  return selections.some(
-    ({ suite, files }) =>
-      suite.usesBinary && files.some((file) => /debian-(12|image)\b/.test(readFileSync(file, 'utf8'))),
-  );
+/**
+ * Recipes of `images/` that a selected file installs: those it names, and debian-12 where it takes the helper for that.
+ * They are built beforehand, bases first: their time is no test's.
+ */
+export function imagesUsed(selections: readonly Selection[], imagesDir: string = join(repoDir, 'images')): string[] {
+  const texts = selections.flatMap(({ files }) => files.map((file) => readFileSync(file, 'utf8')));
+  const recipes = readdirSync(imagesDir).filter((name) => existsSync(join(imagesDir, name, 'recipe.yaml')));
+  const isNamed = (text: string, name: string): boolean =>
+    text.includes(`'${name}'`) || (name === 'debian-12' && /debian-image\b/.test(text));
+  return recipes.filter((name) => texts.some((text) => isNamed(text, name))).sort();
 }
 
 /** Every `*.test.ts` below the folder, sorted. */
