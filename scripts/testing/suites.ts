@@ -75,7 +75,8 @@ function mentions(file: string, id: string): boolean {
  * They are built beforehand, bases first: their time is no test's.
  */
 export function imagesUsed(selections: readonly Selection[], imagesDir: string = join(repoDir, 'images')): string[] {
-  const texts = selections.flatMap(({ files }) => files.map((file) => readFileSync(file, 'utf8')));
+  const files = selections.flatMap((selection) => (selection.suite.usesBinary ? selection.files : []));
+  const texts = files.map((file) => readFileSync(file, 'utf8'));
   const recipes = readdirSync(imagesDir).filter((name) => existsSync(join(imagesDir, name, 'recipe.yaml')));
   const isNamed = (text: string, name: string): boolean =>
     text.includes(`'${name}'`) || (name === 'debian-12' && /debian-image\b/.test(text));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { selectTests } from '../../../../scripts/testing/suites.ts';
+import { imagesUsed, selectTests } from '../../../../scripts/testing/suites.ts';
 import { Resources } from '../../../resources.ts';
 
 const tree = {
@@ -56,6 +56,23 @@ test('a row selects tests by the whole id', async () => {
   assert.ok(pattern?.test('F4: x'));
   assert.equal(pattern?.test('F43 x'), false);
   assert.equal(pattern?.test('not F4'), false);
+});
+
+test('the images that selected files name are known before the tests', async () => {
+  await using resources = new Resources();
+  const root = resources.tempDir();
+  for (const name of ['debian-12', 'debian-12-web', 'debian-13', 'build']) {
+    mkdirSync(join(root, 'images', name), { recursive: true });
+    if (name !== 'build') writeFileSync(join(root, 'images', name, 'recipe.yaml'), '');
+  }
+  mkdirSync(join(root, 'test/disk'), { recursive: true });
+  const used = (text: string): string[] => {
+    writeFileSync(join(root, 'test/disk/a.test.ts'), text);
+    return imagesUsed(selectTests(['disk'], root), join(root, 'images'));
+  };
+  assert.deepEqual(used("import { pushDebianImage } from './debian-image.ts';"), ['debian-12']);
+  assert.deepEqual(used("['debian-13', 'debian-12-web']"), ['debian-12-web', 'debian-13']);
+  assert.deepEqual(used("const dir = 'build';"), []);
 });
 
 test('an argument that selects nothing is an error', async () => {
