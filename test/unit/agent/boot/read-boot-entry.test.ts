@@ -79,7 +79,8 @@ test("this project's own grub.cfg: the root is asked for, not named", async () =
   };
   for (const platform of ['pc', 'efi'] as const) {
     const entry = await entryOf(tree, { platform });
-    assert.equal(entry.commandLine, `root=UUID=${identities.rootFs} ro console=tty0 console=ttyS0,115200`);
+    const parameters = 'ro quiet systemd.show_status=true console=tty0 console=ttyS0,115200';
+    assert.equal(entry.commandLine, `root=UUID=${identities.rootFs} ${parameters}`);
     assert.deepEqual(entry.kernel, { on: 'root', path: '/vmlinuz' });
   }
 });
