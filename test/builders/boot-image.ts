@@ -79,16 +79,18 @@ export interface BootImageSpec extends Omit<LayoutSpec, 'layers'> {
   readonly diskForm?: 'raw' | 'tar';
   /** Codec of every layer; default zstd. */
   readonly codec?: Codec;
-  /** Uncompressed tars below the smallest system, which is the last layer; default none. */
+  /** Uncompressed tars below the system; default none. */
   readonly layers?: readonly Buffer[];
+  /** Entries of the last layer; default the smallest system. None leaves that layer out. */
+  readonly system?: readonly RawEntry[];
 }
 
 /** A small image that can be provisioned (without an agent: it has no glibc), as an OCI layout of its own. */
 export async function writeBootImage(resources: Resources, spec: BootImageSpec): Promise<WrittenLayout> {
-  const { disk, diskForm = 'raw', codec = 'zstd', layers = [], ...rest } = spec;
+  const { disk, diskForm = 'raw', codec = 'zstd', layers = [], system = smallestSystem, ...rest } = spec;
   const layerZero = async (file: string): Promise<LayerSpec> =>
     diskForm === 'raw' ? diskLayer(file, codec) : await diskTarLayer(resources, file, codec);
-  const tars = [...layers, buildTar(smallestSystem)].map((bytes) => ({ bytes, codec }));
+  const tars = [...layers, ...(system.length === 0 ? [] : [buildTar(system)])].map((bytes) => ({ bytes, codec }));
   return await writeLayout(resources.tempDir('durantic-image-'), {
     ...rest,
     layers: [...(disk === null ? [] : [await layerZero(disk)]), ...tars],
