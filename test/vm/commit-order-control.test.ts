@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Resources } from '../resources.ts';
-import { checkReplay, commitOrder, replayPoints } from './commit-order.ts';
+import { checkReplay, commitOrder, everyPoint } from './commit-order.ts';
 import { testGuest } from './guest-initramfs.ts';
 import { startVm } from './qemu.ts';
 import { replayInGuest } from './replay-log.ts';
@@ -64,12 +64,11 @@ test('the judge of commit orders accepts the right one and refuses each wrong on
   assert.throws(judge('no erasure'), /before the zeros of LBA 0 .* were flushed/);
 
   // What the guest's kernel sees, judged without the log's order: the second install shows that a replay finds it too.
-  const points = replayPoints(log('right'), order, 200);
+  const points = everyPoint(log('right'));
   const wrong = log('LBA 0 before the tables');
-  const everywhere = Array.from({ length: wrong.entries.length + 1 }, (_, point) => point);
   const replays = [
     { logFile: disks[0]?.writeLogFile ?? '', diskFile: resources.sparseFile(diskBytes), points },
-    { logFile: disks[1]?.writeLogFile ?? '', diskFile: resources.sparseFile(diskBytes), points: everywhere },
+    { logFile: disks[1]?.writeLogFile ?? '', diskFile: resources.sparseFile(diskBytes), points: everyPoint(wrong) },
   ];
   const [seen, seenWrong] = await replayInGuest(resources, replays, { timeoutMs: 180_000 });
   const counts = checkReplay(seen ?? new Map(), { order, partitions, blankFrom: 0 });

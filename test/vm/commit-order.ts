@@ -85,21 +85,9 @@ function isZero(data: Buffer): boolean {
   return data.every((byte) => byte === 0);
 }
 
-/**
- * Points (numbers of applied entries) to look at: every flush, both sides of the write of LBA 0, and `spread` more at
- * even distances between the first and the last. Ascending, each once.
- */
-export function replayPoints(log: WriteLog, order: CommitOrder, spread: number): number[] {
-  const flushes = new Set([0, ...order.flushPoints, order.commitIndex, order.commitIndex + 1, log.entries.length]);
-  const others = Array.from({ length: log.entries.length + 1 }, (_, point) => point).filter(
-    (point) => !flushes.has(point),
-  );
-  const count = Math.min(spread, others.length);
-  for (let index = 0; index < count; index++) {
-    const point = others[Math.floor((index * others.length) / count)];
-    if (point !== undefined) flushes.add(point);
-  }
-  return [...flushes].sort((a, b) => a - b);
+/** Every number of entries that can be applied, from none to all. Looking is cheap beside writing: none is left out. */
+export function everyPoint(log: WriteLog): number[] {
+  return Array.from({ length: log.entries.length + 1 }, (_, point) => point);
 }
 
 export interface ReplayExpectation {
