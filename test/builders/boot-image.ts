@@ -85,14 +85,29 @@ export interface BootImageSpec extends Omit<LayoutSpec, 'layers'> {
   readonly system?: readonly RawEntry[];
 }
 
+/** Layers 0 that were written already, as they are stored: compressing half a GiB again and again would take seconds. */
+const storedLayers = new Map<string, LayerSpec>();
+
 /** A small image that can be provisioned (without an agent: it has no glibc), as an OCI layout of its own. */
 export async function writeBootImage(resources: Resources, spec: BootImageSpec): Promise<WrittenLayout> {
   const { disk, diskForm = 'raw', codec = 'zstd', layers = [], system = smallestSystem, ...rest } = spec;
-  const layerZero = async (file: string): Promise<LayerSpec> =>
-    diskForm === 'raw' ? diskLayer(file, codec) : await diskTarLayer(resources, file, codec);
   const tars = [...layers, ...(system.length === 0 ? [] : [buildTar(system)])].map((bytes) => ({ bytes, codec }));
-  return await writeLayout(resources.tempDir('durantic-image-'), {
-    ...rest,
-    layers: [...(disk === null ? [] : [await layerZero(disk)]), ...tars],
-  });
+  const dir = resources.tempDir('durantic-image-');
+  if (disk === null) return await writeLayout(dir, { ...rest, layers: tars });
+  const key = `${disk} ${diskForm} ${codec}`;
+  const made = async (): Promise<LayerSpec> =>
+    diskForm === 'raw' ? diskLayer(disk, codec) : await diskTarLayer(resources, disk, codec);
+  const layerZero = storedLayers.get(key) ?? (await made());
+  const layout = await writeLayout(dir, { ...rest, layers: [layerZero, ...tars] });
+  if (!storedLayers.has(key) && codec !== 'none') {
+    const [written] = layout.layers;
+    if (written === undefined) throw new Error('the image has no layer 0');
+    const stored = readFileSync(join(dir, 'blobs', written.digest.replace(':', '/')));
+    const { mediaType } = layerZero;
+    storedLayers.set(key, {
+      ...(mediaType === undefined ? {} : { mediaType }),
+      ...{ bytes: Buffer.alloc(0), stored, codec, diffId: written.diffId },
+    });
+  }
+  return layout;
 }
