@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { installManyFiles } from '../../builders/install-many-files.ts';
-import { Resources } from '../../resources.ts';
+import { installMeasured } from './install-measured.ts';
 
-const mib = 1024 * 1024;
+const mib = 1024 ** 2;
 
-test('F13 600 MB of incompressible data in 20,000 files need at most 300 MiB of memory, all processes together', async (t) => {
-  await using resources = new Resources();
-  const { peak, seconds, entries } = await installManyFiles(resources, {
-    files: 20_000,
-    fileBytes: 30_000,
-    diskBytes: 4 * 1024 * mib,
-  });
-  t.diagnostic(
-    `peak ${Math.round(peak.bytes / mib)} MiB in ${peak.samples} samples, ${seconds.toFixed(1)} s, ${entries} entries`,
+test('600 MB of incompressible data in 20,000 files: all processes together hold at most 300 MiB', async (context) => {
+  const { peak, seconds, entries, fileBytes } = await installMeasured({ files: 20_000, fileBytes: 30_000 });
+  const pssMib = peak.pssBytes / mib;
+  context.diagnostic(
+    `peak ${pssMib.toFixed(0)} MiB of ${peak.samples} samples in ${seconds.toFixed(1)} s: ${peak.parts}`,
   );
   assert.ok(entries >= 20_000, `${entries} entries`);
-  assert.ok(peak.samples >= 10, `only ${peak.samples} samples`);
-  assert.ok(peak.bytes > 50 * mib, 'a process of Node cannot be that small: nothing was measured');
-  assert.ok(peak.bytes <= 300 * mib, `peak ${peak.bytes} bytes`);
+  assert.ok(fileBytes >= 600_000_000, `${fileBytes} bytes`);
+  // One every 100 ms, on a machine that does other things too.
+  assert.ok(peak.samples >= seconds * 3, `${peak.samples} samples in ${seconds} s`);
+  assert.ok(pssMib > 30, 'something was measured');
+  assert.ok(pssMib <= 300, `${pssMib} MiB: ${peak.parts}`);
 });
