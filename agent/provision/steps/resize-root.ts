@@ -56,7 +56,7 @@ export async function resizeRoot(ctx: StepContext, input: ResizeRootInput): Prom
     const found = gpt.partitions.find((partition) => partition.typeGuid === typeGuid);
     return found === undefined ? null : (imageDevices.get(found.number) ?? null);
   };
-  const espDevice = device(partitionTypes.esp);
+  const espDevice = hasReadableEsp(ctx, gpt, filesystems) ? device(partitionTypes.esp) : null;
   const biosBootDevice = device(partitionTypes.biosBoot);
   const embedded = await findEmbeddedIdentifiers(
     { partitions: identities, diskGuid: gpt.diskGuid, head: withoutTable(head, gpt), biosBootDevice, espDevice },
@@ -84,6 +84,15 @@ export async function resizeRoot(ctx: StepContext, input: ResizeRootInput): Prom
       boot,
     },
   };
+}
+
+/** An ESP without a FAT filesystem is one that no firmware reads, and nothing is looked for on it. */
+function hasReadableEsp(ctx: StepContext, gpt: Gpt, filesystems: ReadonlyMap<number, FilesystemFacts | null>): boolean {
+  const esp = gpt.partitions.find(({ typeGuid }) => typeGuid === partitionTypes.esp);
+  if (esp === undefined) return false;
+  const type = filesystems.get(esp.number)?.type ?? null;
+  if (type !== 'vfat') ctx.warn(`the EFI system partition holds ${type ?? 'no filesystem that is known'}, not FAT`);
+  return type === 'vfat';
 }
 
 /** Boot code and the gap before the first partition, without the table, where the identifiers have their place. */
