@@ -8,7 +8,13 @@ const tableSchema = z.object({
     id: z.string(),
     sectorsize: z.number(),
     partitions: z.array(
-      z.object({ node: z.string(), start: z.number(), size: z.number(), uuid: z.string(), name: z.string() }),
+      z.object({
+        node: z.string(),
+        start: z.number(),
+        size: z.number(),
+        uuid: z.string(),
+        name: z.string().default(''),
+      }),
     ),
   }),
 });

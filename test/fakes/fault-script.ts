@@ -4,8 +4,11 @@ export type FaultAction =
   | { readonly kind: 'truncate'; readonly afterBytes: number }
   /** Content-Length is right, then a TCP reset after so many bytes. */
   | { readonly kind: 'reset'; readonly afterBytes: number }
-  /** As reset, but at this offset of the blob; answers that do not reach it are whole. */
-  | { readonly kind: 'reset-at'; readonly blobByte: number }
+  /**
+   * As reset, but at this offset of the blob; answers that do not reach it are whole. With `whenRead` the reset waits
+   * until the client has taken all bytes from its socket, where a reset would destroy them.
+   */
+  | { readonly kind: 'reset-at'; readonly blobByte: number; readonly whenRead?: true }
   /** The connection stays open and silent after so many bytes of the body. */
   | { readonly kind: 'stall'; readonly afterBytes: number }
   /** No answer at all, not even headers. */

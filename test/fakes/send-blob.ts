@@ -2,13 +2,14 @@ import { createReadStream, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FaultAction } from './fault-script.ts';
+import { untilRead } from './until-read.ts';
 
 interface Body {
   readonly fromByte: number;
   /** Exclusive. */
   readonly toByte: number;
   /** How the answer ends when these bytes are sent. */
-  readonly ending: 'end' | 'reset' | 'stall';
+  readonly ending: 'end' | 'reset' | 'reset-when-read' | 'stall';
   readonly extraBytes: number;
   readonly corruptByte: number | undefined;
   readonly drip: { readonly pieces: number; readonly everyMs: number } | undefined;
@@ -69,7 +70,8 @@ function bend(range: { fromByte: number; toByte: number }, fault: FaultAction | 
       return { ...whole, toByte: until(fault.afterBytes), ending: 'reset' };
     case 'reset-at': {
       const isInside = fault.blobByte >= range.fromByte && fault.blobByte < range.toByte;
-      return isInside ? { ...whole, toByte: fault.blobByte, ending: 'reset' } : whole;
+      const ending = fault.whenRead ? 'reset-when-read' : 'reset';
+      return isInside ? { ...whole, toByte: fault.blobByte, ending } : whole;
     }
     case 'stall':
       return { ...whole, toByte: until(fault.afterBytes), ending: 'stall' };
@@ -99,7 +101,8 @@ async function sendBody(response: ServerResponse, blob: ServedBlob, body: Body):
   }
   if (body.extraBytes > 0) await write(response, Buffer.alloc(body.extraBytes, 'x'));
   if (body.ending === 'end') response.end();
-  if (body.ending === 'reset') response.socket?.resetAndDestroy();
+  if (body.ending === 'reset-when-read') await untilRead(response.socket);
+  if (body.ending.startsWith('reset')) response.socket?.resetAndDestroy();
 }
 
 function bytesOf(file: string, body: Body): Readable {
