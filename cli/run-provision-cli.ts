@@ -29,6 +29,7 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
   const onSignal = (signal: NodeJS.Signals): void => {
     controller.abort(new ProvisionError('aborted', `stopped by ${signal}`));
   };
+  // They stay to the end: a signal that comes when all is done must not look like a failure. A second one ends at once.
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   const showBar = createProgressBar(process.stderr);
@@ -53,9 +54,6 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
     // The last event told everything already, on stdout or in the progress bar's last line.
     if (error instanceof ProvisionError && !(options.json && error.kind === 'bug')) error.reported = true;
     throw error;
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
   }
 }
 

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../core/base/abort.ts';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 import { readDisk } from '../hardware/read-disk.ts';
 import { native } from '../native/load-native.ts';
@@ -26,7 +27,7 @@ export interface CommitResult {
  * table from LBA 1, flush; then LBA 0 alone, which is the commit record, flush. Then the kernel re-reads the table, while
  * the flock on the disk keeps udev away.
  *
- * A failure before LBA 0 leaves a disk that nothing boots; one after it leaves a complete system, and its `diskState`
+ * An abort is heeded before the first of these writes only. A failure before LBA 0 leaves a disk that nothing boots; one after it leaves a complete system, and its `diskState`
  * says so.
  * @throws ProvisionError `invariant` without the proof, kinds `device` and `environment` otherwise.
  */
@@ -41,6 +42,8 @@ export async function commitTable(
   await target.flush();
   // Drops the disk's own cached pages: one at an edge may hold what a partition's page cache has since replaced.
   await native.blkFlushBuffers(target.fd);
+  // The last moment to stop: what is begun from here on is finished.
+  throwIfAborted(options.signal);
   await target.write(grown.tail, grown.tailOffsetBytes);
   await target.write(grown.head.subarray(target.sectorBytes), target.sectorBytes);
   await target.flush();

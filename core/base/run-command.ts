@@ -45,6 +45,9 @@ export async function runCommand(
 export function processOptions(options: RunCommandOptions) {
   return {
     reject: false,
+    // With it a SIGINT that we handle ourselves ends this process while a program runs (signal-exit takes our handler,
+    // which `once` has removed, for none), and mounts and loop devices stay.
+    cleanup: false,
     forceKillAfterDelay: killAfterMs,
     env: { ...options.env, LC_ALL: 'C', PATH: toolPath() },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
