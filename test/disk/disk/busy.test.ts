@@ -47,6 +47,21 @@ test('F30 a disk that another program has locked: tried again, then refused with
   assert.equal(target.path, device);
 });
 
+test('F30 a plain file that is attached, or that somebody has locked, is refused: it could be attached any number of times', async () => {
+  await using resources = new Resources();
+  const file = resources.sparseFile(16 * mib);
+  await resources.loop(file, { readOnly: true });
+  const attached = { code: 'disk_busy', message: new RegExp(`^${file} is attached to /dev/loop\\d+ already$`) };
+  await assert.rejects(openTarget(file, ctx), attached);
+  const other = resources.sparseFile(16 * mib);
+  const holder = resources.spawn('flock', ['--no-fork', '--exclusive', other, 'sleep', '600']);
+  await waitFor(
+    'the lock',
+    async () => (await runCommand('flock', ['-n', other, 'true'], { okExitCodes: [0, 1] })).exitCode === 1,
+  );
+  await assert.rejects(openTarget(other, ctx), { code: 'disk_busy', message: new RegExp(`\\(pid ${holder.pid}\\)`) });
+});
+
 test('F30 while a disk is open nobody else gets the lock, mounts it or formats it', async () => {
   await using resources = new Resources();
   const device = await resources.loop(resources.sparseFile(32 * mib));

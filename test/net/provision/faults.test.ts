@@ -153,6 +153,7 @@ describe('a registry that fails', { concurrency: 2 }, () => {
     const script = layout.layers.flatMap((_, index) =>
       faultsOf(index, [
         { kind: 'reset', afterBytes: 300_000 },
+        { kind: 'status', status: 403, body: '<Error><Message>Request has expired</Message></Error>' },
         { kind: 'reset', afterBytes: 200_000 },
       ]).map((fault): Fault => ({ ...fault, at: 'storage' })),
     );
