@@ -4,6 +4,7 @@ import { runProvision } from '../agent/provision/run-provision.ts';
 import type { ProvisionRequest } from '../agent/provision/types.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 import { createLogger, silentLogger } from '../core/base/logger.ts';
+import { abortOnSignals } from './abort-on-signals.ts';
 import { createProgressBar } from './progress-bar.ts';
 
 export interface ProvisionCliOptions {
@@ -25,19 +26,13 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
       `everything on ${request.disk} would be erased; say --yes to allow it without a question`,
     );
   }
-  const controller = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => {
-    controller.abort(new ProvisionError('aborted', `stopped by ${signal}`));
-  };
-  // They stay to the end: a signal that comes when all is done must not look like a failure. A second one ends at once.
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const signal = abortOnSignals();
   const showBar = createProgressBar(process.stderr);
   try {
     await runProvision({
       request,
       log: options.debug ? createLogger('debug') : silentLogger,
-      signal: controller.signal,
+      signal,
       onEvent: (event) => {
         if (options.json) process.stdout.write(`${JSON.stringify(event)}\n`);
         else showBar(event);
@@ -46,7 +41,7 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
         if (!options.json && (options.dryRun || !options.yes))
           printPlan(plan, options.dryRun ? process.stdout : process.stderr);
         if (options.dryRun) return 'stop';
-        if (!options.yes) await askToErase(request.disk, controller.signal);
+        if (!options.yes) await askToErase(request.disk, signal);
         return 'go';
       },
     });

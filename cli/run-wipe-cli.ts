@@ -4,6 +4,7 @@ import { wipeDisk } from '../agent/disk/wipe-disk.ts';
 import { describeDisk } from '../agent/hardware/resolve-disk.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 import { createLogger, silentLogger } from '../core/base/logger.ts';
+import { abortOnSignals } from './abort-on-signals.ts';
 
 export interface WipeCliOptions {
   readonly path: string;
@@ -21,25 +22,15 @@ export async function runWipeCli(options: WipeCliOptions): Promise<void> {
       `everything on ${options.path} would be erased; say --yes to allow it without a question`,
     );
   }
-  const controller = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => {
-    controller.abort(new ProvisionError('aborted', `stopped by ${signal}`));
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
-    const report = await wipeDisk({
-      path: options.path,
-      log: options.debug ? createLogger('debug') : silentLogger,
-      signal: controller.signal,
-      confirm: async (disk) => options.yes || (await ask(disk, controller.signal)),
-    });
-    if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-    else process.stdout.write(`${[...report.stopped, ...report.said].join('\n')}\n`);
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  }
+  const signal = abortOnSignals();
+  const report = await wipeDisk({
+    path: options.path,
+    log: options.debug ? createLogger('debug') : silentLogger,
+    signal,
+    confirm: async (disk) => options.yes || (await ask(disk, signal)),
+  });
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else process.stdout.write(`${[...report.stopped, ...report.said].join('\n')}\n`);
 }
 
 async function ask(disk: DiskFacts, signal: AbortSignal): Promise<boolean> {

@@ -27,8 +27,8 @@ export interface CommitResult {
  * table from LBA 1, flush; then LBA 0 alone, which is the commit record, flush. Then the kernel re-reads the table, while
  * the flock on the disk keeps udev away.
  *
- * An abort is heeded before the first of these writes only. A failure before LBA 0 leaves a disk that nothing boots; one after it leaves a complete system, and its `diskState`
- * says so.
+ * An abort is heeded before the first of these writes only. A failure before LBA 0 leaves a disk that nothing boots; one
+ * after it leaves a complete system, and its `diskState` says so.
  * @throws ProvisionError `invariant` without the proof, kinds `device` and `environment` otherwise.
  */
 export async function commitTable(

@@ -11,7 +11,6 @@ const statSectorBytes = 512;
 
 export interface ReadBackOptions {
   readonly signal: AbortSignal;
-  readonly onBytes?: (readBytes: number) => void;
 }
 
 /**
@@ -37,7 +36,6 @@ export async function readBackImage(
       readBytes += lengthBytes;
     }
     if (!hash.digest().equals(sha256)) throw mismatch(target, parts[0]?.offsetBytes ?? 0);
-    options.onBytes?.(readBytes);
   }
   assertReadsReachedDevice(target.path, (sectorsRead(target.path) - before) * statSectorBytes, readBytes);
 }

@@ -14,7 +14,6 @@ import type { ProvisionRequest } from './types.ts';
 export interface PlanContext {
   readonly request: ProvisionRequest;
   readonly log: Logger;
-  readonly signal: AbortSignal;
   readonly runStep: RunStep;
   /** Shown the plan before the first write; `stop` ends the run there. */
   readonly onPlan: (plan: InstallPlan) => Promise<'go' | 'stop'>;
@@ -29,7 +28,7 @@ export interface PlanOutcome {
 
 /** The installation, step by step. What a step opens for those after it is closed here, last opened first. */
 export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
-  const { request, log, signal, runStep } = context;
+  const { request, log, runStep } = context;
   await using opened = new AsyncDisposableStack();
   const { source, bundle, plan } = await runStep('image_inspection', (ctx) => prepareInstall(ctx, { request, opened }));
   if ((await context.onPlan(plan)) === 'stop') return { message: 'nothing was changed' };
@@ -48,7 +47,7 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
   const { afterwards } = await runStep('sync_and_reboot', (ctx) =>
     finishInstall(ctx, { request, plan, target, disk, identifiers, root, mount, written, proofs }),
   );
-  log.info({ disk: plan.diskFacts.path, aborted: signal.aborted }, 'installation complete');
+  log.info({ disk: plan.diskFacts.path }, 'installation complete');
   return {
     message: `installed ${plan.inspected.image.reference} on ${plan.diskFacts.path}`,
     facts: { manifest_digest: plan.inspected.image.manifestDigest, disk: plan.diskFacts.path },

@@ -57,7 +57,7 @@ export async function runProvision(options: RunProvisionOptions): Promise<void> 
   };
 
   try {
-    const done = await executePlan({ request, log, signal, runStep, onPlan: options.onPlan });
+    const done = await executePlan({ request, log, runStep, onPlan: options.onPlan });
     events.finished(done.message, diskState, done.facts);
     await done.afterwards?.();
   } catch (thrown) {

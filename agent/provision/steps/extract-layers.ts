@@ -9,9 +9,9 @@ import { createProgressMeter } from '../../../core/stream/progress-meter.ts';
 import { LayerProof } from '../../disk/layer-proof.ts';
 import { extractLayer } from '../../layer/extract-layer.ts';
 import type { LayerResult } from '../../layer/types.ts';
-import { native } from '../../native/load-native.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { StepContext, StepResult } from '../types.ts';
+import { flushFilesystem } from './flush-filesystem.ts';
 import { type MountedRoot, type MountRootOptions, mountRoot } from './mount-root.ts';
 import type { ProbedLayer } from './probe-layer.ts';
 import type { ResizedDisk } from './resize-root.ts';
@@ -52,7 +52,7 @@ export async function extractLayers(ctx: StepContext, input: ExtractLayersInput)
   }
   const rootFd = openSync(root.path, 'r');
   try {
-    const writeBack = new WriteBack({ flush: () => native.syncfs(rootFd) });
+    await using writeBack = new WriteBack({ flush: () => flushFilesystem(rootFd, rootDevice) });
     const downloadBytes = layers.reduce((sum, { layer }) => sum + layer.sizeBytes, 0);
     const total = { entries: 0, fileBytes: 0, tarBytes: 0, blobBytes: 0 };
     const proofs: LayerProof[] = [];

@@ -3,12 +3,12 @@ import { commitTable } from '../../disk/commit-table.ts';
 import type { LayerProof } from '../../disk/layer-proof.ts';
 import type { GrownTable, OpenTarget } from '../../disk/types.ts';
 import { verifyInstall } from '../../disk/verified-install.ts';
-import { native } from '../../native/load-native.ts';
 import { requestAutorelabel } from '../../rootfs/autorelabel.ts';
 import { changedIdentifiers, type IdentifierPlan } from '../../rootfs/plan-identifiers.ts';
 import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { ProvisionRequest, StepContext, StepResult } from '../types.ts';
+import { flushFilesystem } from './flush-filesystem.ts';
 import type { MountedRoot, MountRootOptions } from './mount-root.ts';
 import { prepareBoot } from './prepare-boot.ts';
 import { compareFiles, noteFiles } from './read-back-files.ts';
@@ -47,7 +47,7 @@ export async function finishInstall(ctx: StepContext, input: FinishInstallInput)
   ctx.log.info({ requested: relabel.isRequested }, relabel.reason);
   const boot = await prepareBoot(ctx, input);
   using notes = input.request.readBack ? await noteFiles(ctx, root.path) : null;
-  await flushFilesystem(root.path);
+  await flushRoot(root, input.mount.rootDevice);
   ctx.progress({ fraction: flushShare, message: 'everything is on the medium' });
   await root.unmount();
   if (notes !== null) await compareFiles(ctx, notes, { mount: input.mount, disk: target.path });
@@ -70,10 +70,10 @@ export async function finishInstall(ctx: StepContext, input: FinishInstallInput)
   };
 }
 
-async function flushFilesystem(dir: string): Promise<void> {
-  const fd = openSync(dir, 'r');
+async function flushRoot(root: MountedRoot, device: string): Promise<void> {
+  const fd = openSync(root.path, 'r');
   try {
-    await native.syncfs(fd);
+    await flushFilesystem(fd, device);
   } finally {
     closeSync(fd);
   }

@@ -13,7 +13,7 @@ export interface WriteBackOptions {
  * Early write-back: keeps what was written within `limitBytes` (default 128 MiB) of the medium, so that progress is
  * true and the last flush is short. One flush is under way at a time, beside the writing.
  */
-export class WriteBack {
+export class WriteBack implements AsyncDisposable {
   readonly #options: Required<WriteBackOptions>;
   #writtenBytes = 0;
   #flushedBytes = 0;
@@ -44,6 +44,11 @@ export class WriteBack {
   async settle(): Promise<void> {
     await this.#underWay;
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Waits for the flush under way, whatever becomes of it: what it flushes must stay open until then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#underWay;
   }
 
   #start(): void {

@@ -45,3 +45,12 @@ test('a failed flush ends the writing', async () => {
   await assert.rejects(writeBack.wrote(1), /EIO/);
   await assert.rejects(writeBack.settle(), /EIO/);
 });
+
+test('disposing waits for the flush under way, and leaves its failure to the first error', async () => {
+  const { writeBack, flushes } = controlled();
+  await writeBack.wrote(100);
+  const disposing = writeBack[Symbol.asyncDispose]();
+  assert.equal(await isSettled(disposing), false);
+  flushes[0]?.reject(new Error('EIO'));
+  await disposing;
+});
