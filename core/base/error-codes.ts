@@ -53,6 +53,8 @@ export const errorCodes = {
   bundle_missing: 'environment',
   injection_impossible: 'environment',
   already_running: 'environment',
+  database_unusable: 'environment',
+  sealed_value_unreadable: 'environment',
   tls_untrusted: 'environment',
   asset_folder_unusable: 'environment',
   // transient

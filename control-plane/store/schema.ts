@@ -1,0 +1,262 @@
+/**
+ * The tables, one entry per released version of the schema; `migrate` applies what is missing in order. Times are
+ * RFC 3339 text in UTC, UUIDs lower-case text, booleans 0 or 1, documents JSON text. Everything `sealed` is
+ * AES-256-GCM under the server's secrets key (control-plane/store/sealer.ts).
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE accounts (
+    uuid TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    default_image_uuid TEXT REFERENCES images(uuid) ON DELETE SET NULL,
+    tokens_valid_from TEXT,
+    created_at TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE api_tokens (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    hint TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    last_used_at TEXT
+  ) STRICT;
+
+  CREATE TABLE registry_credentials (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    registry_url TEXT NOT NULL,
+    username TEXT NOT NULL,
+    password_sealed BLOB NOT NULL,
+    description TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE images (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    docker_image_url TEXT NOT NULL,
+    description TEXT,
+    registry_credential_uuid TEXT REFERENCES registry_credentials(uuid) ON DELETE SET NULL,
+    is_official INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE roles (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    merge_priority INTEGER NOT NULL,
+    template_data TEXT NOT NULL,
+    description TEXT NOT NULL,
+    image_uuid TEXT REFERENCES images(uuid) ON DELETE SET NULL,
+    vip_uuid TEXT,
+    requires_mesh INTEGER NOT NULL,
+    is_official INTEGER NOT NULL DEFAULT 0,
+    forked_from_uuid TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE variables (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE secrets (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value_sealed BLOB NOT NULL,
+    description TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE mesh_networks (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    network_cidr TEXT NOT NULL UNIQUE,
+    is_default INTEGER NOT NULL,
+    route_reflector_mode INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (account_uuid, name)
+  ) STRICT;
+
+  CREATE TABLE machines (
+    uuid TEXT PRIMARY KEY,
+    account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
+    hostname TEXT NOT NULL,
+    -- Ed25519 x of the JWK; null for a machine that is known by its MAC only and has not enrolled.
+    public_key TEXT UNIQUE,
+    facts TEXT NOT NULL,
+    inventory TEXT,
+    -- Copies of facts, for looking up. macs is a JSON array, sorted.
+    system_uuid TEXT,
+    board_serial TEXT,
+    macs TEXT NOT NULL DEFAULT '[]',
+    discovered_ip_addresses TEXT NOT NULL DEFAULT '[]',
+    mesh_network_uuid TEXT REFERENCES mesh_networks(uuid) ON DELETE SET NULL,
+    mesh_ip_address TEXT,
+    tunnel_type TEXT NOT NULL DEFAULT 'auto',
+    stun_enabled INTEGER NOT NULL DEFAULT 0,
+    auto_update INTEGER NOT NULL DEFAULT 0,
+    inject_agent INTEGER NOT NULL DEFAULT 1,
+    kexec_installer INTEGER NOT NULL DEFAULT 0,
+    target_disk TEXT,
+    boot_timeout_seconds INTEGER NOT NULL DEFAULT 2700,
+    needs_provisioning INTEGER NOT NULL DEFAULT 1,
+    pending_config_push INTEGER NOT NULL DEFAULT 0,
+    -- Set when the first run ended as completed or degraded, or an installed agent enrolled; never unset.
+    was_installed INTEGER NOT NULL DEFAULT 0,
+    installed_provision_uuid TEXT,
+    -- UUIDs of machines that this one may be a second record of, JSON array.
+    possible_duplicates TEXT NOT NULL DEFAULT '[]',
+    -- The next network boot gets the installer until then.
+    install_until TEXT,
+    mode TEXT,
+    boot_id TEXT,
+    agent_version TEXT,
+    last_seen_at TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    UNIQUE (mesh_network_uuid, mesh_ip_address)
+  ) STRICT;
+  CREATE INDEX machines_by_system_uuid ON machines (system_uuid);
+
+  CREATE TABLE machine_roles (
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    role_uuid TEXT NOT NULL REFERENCES roles(uuid) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (machine_uuid, role_uuid)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What happened to a machine, for its operator: enrolled, re-keyed, marked as a duplicate, adopted.
+  CREATE TABLE machine_events (
+    id INTEGER PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    time TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    message TEXT NOT NULL,
+    facts TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX machine_events_by_machine ON machine_events (machine_uuid, id);
+
+  CREATE TABLE approvals (
+    -- SHA-256 of the approval_id that the machine holds.
+    id_hash TEXT PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    code TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    address TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'denied')),
+    machine_uuid TEXT REFERENCES machines(uuid) ON DELETE SET NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX approvals_by_code ON approvals (code);
+
+  -- Single-use tokens handed to a known MAC by its iPXE script.
+  CREATE TABLE boot_tokens (
+    jti TEXT PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    expires_at TEXT NOT NULL,
+    used_at TEXT
+  ) STRICT;
+
+  CREATE TABLE provisions (
+    uuid TEXT PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    mode TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('queued', 'in_progress', 'completed', 'degraded', 'error', 'timeout',
+      'canceled', 'render_failed')),
+    current_step TEXT NOT NULL,
+    current_message TEXT NOT NULL,
+    progress_percent REAL NOT NULL,
+    bytes_done INTEGER,
+    bytes_total INTEGER,
+    error_code TEXT,
+    error_message TEXT,
+    disk_state TEXT,
+    is_unconfirmed INTEGER NOT NULL DEFAULT 0,
+    image_uuid TEXT,
+    image_reference TEXT,
+    image_digest TEXT,
+    registry_credential_uuid TEXT,
+    role_names TEXT NOT NULL DEFAULT '[]',
+    user_data_sealed BLOB,
+    args TEXT NOT NULL DEFAULT '{}',
+    command_uuid TEXT,
+    last_event_at TEXT,
+    -- When the machine left for the installed system.
+    booting_at TEXT,
+    -- When the installed system said hello with this uuid.
+    hello_at TEXT,
+    created_at TEXT NOT NULL,
+    started_at TEXT,
+    completed_at TEXT
+  ) STRICT;
+  CREATE INDEX provisions_by_machine ON provisions (machine_uuid, created_at);
+  CREATE UNIQUE INDEX provisions_active ON provisions (machine_uuid) WHERE status IN ('queued', 'in_progress');
+
+  CREATE TABLE provision_events (
+    id INTEGER PRIMARY KEY,
+    provision_uuid TEXT NOT NULL REFERENCES provisions(uuid) ON DELETE CASCADE,
+    boot_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    received_at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    UNIQUE (provision_uuid, boot_id, seq)
+  ) STRICT;
+
+  CREATE TABLE commands (
+    uuid TEXT PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    -- Without secrets.
+    args TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('queued', 'sent', 'accepted', 'rejected', 'done', 'failed', 'canceled')),
+    reason TEXT,
+    created_at TEXT NOT NULL,
+    sent_at TEXT,
+    finished_at TEXT
+  ) STRICT;
+  CREATE INDEX commands_by_machine ON commands (machine_uuid, created_at);
+
+  -- Highest seq of a boot that is stored: what is at or below it is a repetition.
+  CREATE TABLE agent_receipts (
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    boot_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (machine_uuid, boot_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE agent_logs (
+    id INTEGER PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    command_uuid TEXT,
+    received_at TEXT NOT NULL,
+    lines TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX agent_logs_by_machine ON agent_logs (machine_uuid, id);
+  `,
+];
