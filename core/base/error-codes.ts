@@ -40,6 +40,12 @@ export const errorCodes = {
   confirmation_required: 'input',
   image_build_failed: 'input',
   not_implemented: 'input',
+  api_token_refused: 'input',
+  server_answer_invalid: 'input',
+  object_not_found: 'input',
+  object_ambiguous: 'input',
+  request_conflict: 'input',
+  request_invalid: 'input',
   // environment
   tool_missing: 'environment',
   tool_failed: 'environment',
@@ -56,12 +62,16 @@ export const errorCodes = {
   database_unusable: 'environment',
   sealed_value_unreadable: 'environment',
   tls_untrusted: 'environment',
+  server_untrusted: 'environment',
   asset_folder_unusable: 'environment',
   // transient
   registry_unreachable: 'transient',
   registry_error: 'transient',
   registry_rate_limited: 'transient',
   download_interrupted: 'transient',
+  server_unreachable: 'transient',
+  server_error: 'transient',
+  server_rate_limited: 'transient',
   // integrity
   digest_mismatch: 'integrity',
   size_mismatch: 'integrity',
@@ -76,6 +86,7 @@ export const errorCodes = {
   boot_path_invalid: 'integrity',
   read_back_mismatch: 'integrity',
   asset_damaged: 'integrity',
+  server_pin_mismatch: 'integrity',
   // device
   device_io: 'device',
   device_full: 'device',

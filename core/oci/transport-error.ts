@@ -1,25 +1,6 @@
 import { abortError } from '../base/abort.ts';
-import { errnoOf, ProvisionError } from '../base/errors.ts';
-
-const certificateCodes = new Set([
-  'CERT_CHAIN_TOO_LONG',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'CERT_REVOKED',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'HOSTNAME_MISMATCH',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
-const notTlsCodes = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
+import { ProvisionError } from '../base/errors.ts';
+import { transportFailure } from '../base/transport-failure.ts';
 
 /** `https://host/path` without query, fragment and credentials: signed URLs must not be logged. */
 export function safeUrl(url: URL): string {
@@ -33,19 +14,19 @@ export function safeUrl(url: URL): string {
 export function connectError(cause: unknown, url: URL, signal: AbortSignal): ProvisionError {
   if (signal.aborted) return abortError(signal);
   if (cause instanceof ProvisionError) return cause;
-  const code = innerCode(cause);
+  const { kind, code } = transportFailure(cause);
   const facts = { host: url.host, errno: code };
-  if (certificateCodes.has(code)) {
+  if (kind === 'untrusted') {
     return new ProvisionError('tls_untrusted', `the certificate of ${url.host} is not trusted`, { cause, facts });
   }
-  if (notTlsCodes.has(code) && url.protocol === 'https:') {
+  if (kind === 'not_tls' && url.protocol === 'https:') {
     return new ProvisionError(
       'registry_unreachable',
       `${url.host} does not speak TLS; if it is meant to be plain HTTP, this must be asked for (--plain-http)`,
       { cause, facts, retryable: false },
     );
   }
-  if (code === 'UND_ERR_HEADERS_TIMEOUT') {
+  if (kind === 'silent') {
     return new ProvisionError('registry_unreachable', `${url.host} did not answer in time`, { cause, facts });
   }
   return new ProvisionError('registry_unreachable', `${url.host} cannot be reached`, { cause, facts });
@@ -57,15 +38,6 @@ export function bodyError(cause: unknown, url: URL, signal: AbortSignal): Provis
   if (cause instanceof ProvisionError) return cause;
   return new ProvisionError('download_interrupted', `the connection to ${url.host} broke`, {
     cause,
-    facts: { host: url.host, errno: innerCode(cause) },
+    facts: { host: url.host, errno: transportFailure(cause).code },
   });
-}
-
-// The code is on the error, on its cause, or on the first of several attempts (one per address).
-function innerCode(error: unknown): string {
-  const own = errnoOf(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return innerCode(error.errors[0]);
-  if (own !== undefined && !(error instanceof Error && error.cause !== undefined)) return own;
-  if (error instanceof Error && error.cause !== undefined) return innerCode(error.cause) || own || '';
-  return own ?? '';
 }
