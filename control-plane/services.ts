@@ -97,6 +97,20 @@ export type RenderMachine = (machineUuid: string) => Promise<RenderedUserData>;
 export interface ProvisionService {
   readonly listener: AgentFrameListener;
   readonly buildArgs: ProvisionArgsBuilder;
-  /** Looks after queued runs and time-outs; called every few seconds. */
+  /** Looks after queued runs and time-outs; called every few seconds. What it starts is not awaited. */
   tick(): Promise<void>;
+  /** Queues a run for the machine. @throws ApiError 404; 409 when one is active; 422 without a usable image. */
+  queue(machineUuid: string): { readonly provisionUuid: string; readonly message: string };
+  /** Ends a run that has not begun, or asks the machine to. @throws ApiError 404; 409 when the run has ended. */
+  cancel(machineUuid: string, provisionUuid: string): void;
+  /** Drops a queued run and the mark that the machine needs one. @throws ApiError 404; 409 when a run is going on. */
+  clear(machineUuid: string): { readonly provisionUuid: string | null; readonly message: string };
+  /** Sends the machine into the installer without a run. @throws ApiError 404; 409 when a run is active. */
+  discover(machineUuid: string): { readonly provisionUuid: null; readonly message: string };
+  /** The machine has another key now: its interrupted run, if any, starts again. */
+  onAdopted(machineUuid: string): void;
+  /** Waits until what was started (digests, rendering) has ended. */
+  settled(): Promise<void>;
+  /** Ends what was started; runs go on with the next server. */
+  close(): Promise<void>;
 }

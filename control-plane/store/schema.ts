@@ -123,6 +123,8 @@ export const migrations: readonly string[] = [
     target_disk TEXT,
     boot_timeout_seconds INTEGER NOT NULL DEFAULT 2700,
     needs_provisioning INTEGER NOT NULL DEFAULT 1,
+    -- Counts the changes that need a run; a run clears needs_provisioning only when none came after it was queued.
+    config_revision INTEGER NOT NULL DEFAULT 0,
     pending_config_push INTEGER NOT NULL DEFAULT 0,
     -- Set when the first run ended as completed or degraded, or an installed agent enrolled; never unset.
     was_installed INTEGER NOT NULL DEFAULT 0,
@@ -193,6 +195,7 @@ export const migrations: readonly string[] = [
     progress_percent REAL NOT NULL,
     bytes_done INTEGER,
     bytes_total INTEGER,
+    rate_bps REAL,
     error_code TEXT,
     error_message TEXT,
     disk_state TEXT,
@@ -203,8 +206,18 @@ export const migrations: readonly string[] = [
     registry_credential_uuid TEXT,
     role_names TEXT NOT NULL DEFAULT '[]',
     user_data_sealed BLOB,
+    -- The machine's settings when the run was queued: target_disk, inject_agent, kexec_installer, hostname.
     args TEXT NOT NULL DEFAULT '{}',
+    config_revision INTEGER NOT NULL DEFAULT 0,
+    -- How often the registry was asked for the digest in vain, and when to ask again.
+    resolve_attempts INTEGER NOT NULL DEFAULT 0,
+    resolve_after TEXT,
     command_uuid TEXT,
+    -- Boots of the machine that have sent events of this run, oldest first, JSON array: one attempt each.
+    boot_ids TEXT NOT NULL DEFAULT '[]',
+    -- What cloud-init of the installed system reported, JSON {status, errors}.
+    cloud_init TEXT,
+    cancel_requested_at TEXT,
     last_event_at TEXT,
     -- When the machine left for the installed system.
     booting_at TEXT,
@@ -217,12 +230,14 @@ export const migrations: readonly string[] = [
   CREATE INDEX provisions_by_machine ON provisions (machine_uuid, created_at);
   CREATE UNIQUE INDEX provisions_active ON provisions (machine_uuid) WHERE status IN ('queued', 'in_progress');
 
+  -- The history of a run. What the server itself adds has the boot_id 'server' and counts from 1.
   CREATE TABLE provision_events (
     id INTEGER PRIMARY KEY,
     provision_uuid TEXT NOT NULL REFERENCES provisions(uuid) ON DELETE CASCADE,
     boot_id TEXT NOT NULL,
     seq INTEGER NOT NULL,
     received_at TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('provision_event', 'provision_result', 'cloud_init_result', 'server')),
     event TEXT NOT NULL,
     UNIQUE (provision_uuid, boot_id, seq)
   ) STRICT;
