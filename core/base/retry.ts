@@ -11,6 +11,12 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
   /** A wait that the peer asked for (Retry-After), already clamped; replaces the backoff. */
   readonly delayHintMs?: (error: ProvisionError) => number | undefined;
+  /** Whether an error is tried again; default: its `retryable`. */
+  readonly isRetryable?: (error: ProvisionError) => boolean;
+  /** True when the failed attempt had got somewhere: the count and the delays begin anew. */
+  readonly hadProgress?: (error: ProvisionError) => boolean;
+  /** `half` waits between half of the delay and all of it; `full` between nothing and all of it. Default `half`. */
+  readonly jitter?: 'half' | 'full';
   readonly onRetry?: (error: ProvisionError, attempt: number, delayMs: number) => void;
   /** Injectable for tests, 0 ≤ value < 1. */
   readonly random?: () => number;
@@ -19,23 +25,30 @@ export interface RetryOptions {
 }
 
 /**
- * The program's only retry loop: exponential backoff with full jitter. Only a ProvisionError that says
+ * The program's only retry loop: exponential backoff with jitter. Only a ProvisionError that says
  * `retryable` is tried again; when the attempts are spent, the last error is thrown as it came.
  */
 export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const random = options.random ?? Math.random;
   const now = options.now ?? (() => performance.now());
-  const startedMs = now();
+  const isRetryable = options.isRetryable ?? ((error) => error.retryable);
+  const jitterShare = options.jitter === 'full' ? 1 : 0.5;
+  let startedMs = now();
   for (let index = 0; ; index += 1) {
     try {
       return await attempt(index);
     } catch (error) {
-      if (!(error instanceof ProvisionError) || !error.retryable || index + 1 >= options.attempts) throw error;
+      if (!(error instanceof ProvisionError) || !isRetryable(error)) throw error;
+      if (options.hadProgress?.(error) === true) {
+        index = 0;
+        startedMs = now();
+      }
+      if (index + 1 >= options.attempts) throw error;
       const ceilingMs = Math.min(options.longestDelayMs, options.firstDelayMs * 2 ** index);
       const hintMs = options.delayHintMs?.(error);
       const isLate = now() - startedMs > (options.giveUpAfterMs ?? Number.POSITIVE_INFINITY);
       if (isLate && hintMs === undefined) throw error;
-      const delayMs = hintMs ?? Math.round(ceilingMs * (0.5 + random() / 2));
+      const delayMs = hintMs ?? Math.round(ceilingMs * (1 - jitterShare + random() * jitterShare));
       options.onRetry?.(error, index + 1, delayMs);
       await sleep(delayMs, options.signal);
     }

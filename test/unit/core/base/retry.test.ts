@@ -29,3 +29,43 @@ test('a wait that the peer asked for is waited, however late it is', async () =>
   const { attempt, options } = failing(2, 50_000);
   assert.equal(await retry(attempt, { ...options, attempts: 3, giveUpAfterMs: 1, delayHintMs: () => 1 }), 'done');
 });
+
+test('full jitter waits between nothing and the whole delay, which doubles up to its limit', async () => {
+  for (const [random, expected] of [
+    [0, [0, 0, 0, 0]],
+    [0.5, [1, 1, 2, 2]],
+    [0.999, [1, 2, 4, 4]],
+  ] as const) {
+    const delays: number[] = [];
+    const { attempt, options } = failing(4, 0);
+    const onRetry = (_error: unknown, _attempt: number, delayMs: number): void => {
+      delays.push(delayMs);
+    };
+    const retried = {
+      ...options,
+      longestDelayMs: 4,
+      attempts: Number.POSITIVE_INFINITY,
+      random: () => random,
+      onRetry,
+    };
+    await retry(attempt, { ...retried, jitter: 'full' });
+    assert.deepEqual(delays, [...expected]);
+  }
+});
+
+test('progress begins the count and the delays anew, and the caller may decide what is tried again', async () => {
+  const delays: number[] = [];
+  const { state, attempt, options } = failing(5, 0);
+  const result = await retry(attempt, {
+    ...options,
+    longestDelayMs: 4,
+    attempts: 4,
+    hadProgress: () => state.calls === 3,
+    onRetry: (_error, _attempt, delayMs) => delays.push(delayMs),
+  });
+  assert.equal(result, 'done');
+  assert.deepEqual(delays, [1, 1, 1, 1, 2]);
+  await assert.rejects(retry(failing(1, 0).attempt, { ...options, attempts: 9, isRetryable: () => false }), {
+    message: 'failure 1',
+  });
+});
