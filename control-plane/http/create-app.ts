@@ -1,3 +1,4 @@
+import type { RequestListener, Server } from 'node:http';
 import { type FastifyError, type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
 import { describeError, stackOf } from '../../core/base/describe-error.ts';
 import type { Logger } from '../../core/base/logger.ts';
@@ -5,23 +6,20 @@ import { ApiError } from './api-error.ts';
 
 export interface CreateAppOptions {
   readonly log: Logger;
-  /** PEM; absent for plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Gives the server that the application works on, which its owner listens on and closes; absent: for `inject`. */
+  readonly attach?: (handler: RequestListener) => Server;
 }
 
 /** Largest body of a request, bytes: a role's template with room to spare. */
 const bodyLimitBytes = 1024 * 1024;
 
 /** The web application without routes: limits, both slash forms, errors as `{"detail": …}`. */
-export function createApp({ log, tls }: CreateAppOptions): FastifyInstance {
+export function createApp({ log, attach }: CreateAppOptions): FastifyInstance {
   const options: FastifyServerOptions = {
     logger: false,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 60_000,
-    keepAliveTimeout: 75_000,
-    forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    ...(tls === undefined ? {} : { https: { ...tls, minVersion: 'TLSv1.2' } }),
+    ...(attach === undefined ? {} : { serverFactory: attach }),
   };
   const app: FastifyInstance = fastify(options);
   app.setNotFoundHandler((_request, reply) => {
