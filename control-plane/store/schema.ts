@@ -106,9 +106,11 @@ export const migrations: readonly string[] = [
     hostname TEXT NOT NULL,
     -- Ed25519 x of the JWK; null for a machine that is known by its MAC only and has not enrolled.
     public_key TEXT UNIQUE,
+    -- When the machine got that key.
+    key_since TEXT,
     facts TEXT NOT NULL,
     inventory TEXT,
-    -- Copies of facts, for looking up. macs is a JSON array, sorted.
+    -- Copies of facts, for looking up; null where the firmware has only a placeholder. macs is a JSON array, sorted.
     system_uuid TEXT,
     board_serial TEXT,
     macs TEXT NOT NULL DEFAULT '[]',
@@ -142,6 +144,30 @@ export const migrations: readonly string[] = [
     UNIQUE (mesh_network_uuid, mesh_ip_address)
   ) STRICT;
   CREATE INDEX machines_by_system_uuid ON machines (system_uuid);
+  CREATE INDEX machines_by_board_serial ON machines (board_serial);
+  CREATE INDEX machines_by_macs ON machines (macs);
+
+  -- Every machine of an address; follows machines.macs by itself.
+  CREATE TABLE machine_macs (
+    mac TEXT NOT NULL,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    PRIMARY KEY (mac, machine_uuid)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX machine_macs_by_machine ON machine_macs (machine_uuid);
+  CREATE TRIGGER machine_macs_of_new AFTER INSERT ON machines BEGIN
+    INSERT OR IGNORE INTO machine_macs SELECT value, NEW.uuid FROM json_each(NEW.macs);
+  END;
+  CREATE TRIGGER machine_macs_of_changed AFTER UPDATE OF macs ON machines WHEN OLD.macs <> NEW.macs BEGIN
+    DELETE FROM machine_macs WHERE machine_uuid = NEW.uuid;
+    INSERT OR IGNORE INTO machine_macs SELECT value, NEW.uuid FROM json_each(NEW.macs);
+  END;
+
+  -- A machine that is gone is nobody's duplicate.
+  CREATE TRIGGER machine_duplicates_of_deleted AFTER DELETE ON machines BEGIN
+    UPDATE machines SET possible_duplicates =
+      (SELECT json_group_array(value) FROM json_each(machines.possible_duplicates) WHERE value <> OLD.uuid)
+    WHERE instr(possible_duplicates, OLD.uuid) > 0;
+  END;
 
   CREATE TABLE machine_roles (
     machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
@@ -169,12 +195,16 @@ export const migrations: readonly string[] = [
     public_key TEXT NOT NULL,
     facts TEXT NOT NULL,
     address TEXT NOT NULL,
+    -- What requests are limited by: the IPv4 address, or the /64 of an IPv6 address.
+    address_group TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'denied')),
     machine_uuid TEXT REFERENCES machines(uuid) ON DELETE SET NULL,
     created_at TEXT NOT NULL,
     expires_at TEXT NOT NULL
   ) STRICT;
   CREATE INDEX approvals_by_code ON approvals (code);
+
+  CREATE INDEX approvals_by_key ON approvals (public_key);
 
   -- Single-use tokens handed to a known MAC by its iPXE script.
   CREATE TABLE boot_tokens (
@@ -183,6 +213,7 @@ export const migrations: readonly string[] = [
     expires_at TEXT NOT NULL,
     used_at TEXT
   ) STRICT;
+  CREATE INDEX boot_tokens_by_machine ON boot_tokens (machine_uuid);
 
   CREATE TABLE provisions (
     uuid TEXT PRIMARY KEY,
