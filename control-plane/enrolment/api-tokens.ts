@@ -64,6 +64,12 @@ export function getApiToken(db: DatabaseSync, accountUuid: string, uuid: string)
   return row === undefined ? null : toApiToken(row);
 }
 
+/** What the operator called the token, or null when it is none. */
+export function nameOfApiToken(db: DatabaseSync, token: string): string | null {
+  const row = db.prepare('SELECT name FROM api_tokens WHERE hash = ?').get(hashOf(token));
+  return row === undefined ? null : String(row['name']);
+}
+
 /** From the next request on the token is worth nothing. @returns False when the account has no such token. */
 export function revokeApiToken(db: DatabaseSync, accountUuid: string, uuid: string): boolean {
   return transaction(
