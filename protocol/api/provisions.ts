@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { int32, timestamp } from './common.ts';
+import { timestamp } from './common.ts';
 
 /** Statuses of a run; all but the first two are terminal and final. */
 export const runStatuses = [
@@ -70,7 +70,7 @@ export const provisionSchema = z.object({
 /** One line of a run's history. */
 export const provisionHistoryEntrySchema = z.object({
   /** Counts over all runs; grows within one. */
-  id: int32.positive(),
+  id: z.int().positive(),
   received_at: timestamp,
   /** `server` for what the server itself noted. */
   boot_id: z.string(),

@@ -1,0 +1,80 @@
+import type { AgentFrame, Hello } from '../../protocol/agent-frames.ts';
+import type { ServerContext } from '../context.ts';
+import { timestampOf } from '../context.ts';
+import type { AgentFrameListener, NumberedFrame, StoredCommand } from '../services.ts';
+import { addHistory, type HistoryLine } from './provision-history.ts';
+import { findActiveRun, findRun, findRunOfCommand } from './provision-store.ts';
+import type { RunKeeper } from './run-keeper.ts';
+import type { RunInput } from './run-state.ts';
+
+type RunFrame = AgentFrame<'provision_event' | 'provision_result' | 'cloud_init_result'>;
+
+/** What agents say, as it concerns runs. A machine can speak of its own runs only. */
+export function provisionListener(context: ServerContext, keeper: RunKeeper): AgentFrameListener {
+  return {
+    hello: (machineUuid, hello) => onHello(context, keeper, machineUuid, hello),
+    frame: (machineUuid, frame) => onFrame(context, keeper, machineUuid, frame),
+    commandEnded: (command) => onCommandEnded(context, keeper, command),
+  };
+}
+
+function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string, hello: Hello): void {
+  const run = findActiveRun(context.db, machineUuid);
+  if (run === null) return;
+  keeper.apply(run.uuid, {
+    type: 'hello',
+    bootId: hello.boot_id,
+    mode: hello.mode,
+    isThisSystem: hello.installed_provision_uuid === run.uuid,
+  });
+}
+
+function onFrame(context: ServerContext, keeper: RunKeeper, machineUuid: string, frame: NumberedFrame): void {
+  if (frame.type === 'command_reply') {
+    const run = frame.state === 'accepted' ? findRunOfCommand(context.db, machineUuid, frame.command_uuid) : null;
+    if (run !== null) keeper.apply(run.uuid, { type: 'accepted' });
+    return;
+  }
+  if (frame.type === 'log') return;
+  const provisionUuid = frame.type === 'provision_event' ? frame.event.provision_uuid : frame.provision_uuid;
+  const run = findRun(context.db, provisionUuid);
+  if (run === null || run.machineUuid !== machineUuid) {
+    context.log.warn(
+      { machine_uuid: machineUuid, provision_uuid: provisionUuid },
+      'a machine reports about a run that is not its own',
+    );
+    return;
+  }
+  const { seq, boot_id: bootId } = frame;
+  const line: HistoryLine = { provisionUuid, bootId, seq, kind: frame.type, event: contentOf(frame) };
+  if (addHistory(context.db, line, timestampOf(context.clock))) keeper.apply(run.uuid, inputOf(frame));
+}
+
+function contentOf(frame: RunFrame): object {
+  if (frame.type === 'provision_event') return frame.event;
+  const { type: _type, boot_id: _bootId, seq: _seq, ...content } = frame;
+  return content;
+}
+
+function inputOf(frame: RunFrame): RunInput {
+  const bootId = frame.boot_id;
+  if (frame.type === 'provision_event') return { type: 'event', bootId, event: frame.event };
+  if (frame.type === 'cloud_init_result') {
+    return { type: 'cloud_init', report: { status: frame.status, errors: frame.errors } };
+  }
+  const { outcome, code, message, disk_state: diskState } = frame;
+  return { type: 'result', bootId, outcome, code, message, diskState };
+}
+
+function onCommandEnded(context: ServerContext, keeper: RunKeeper, command: StoredCommand): void {
+  const { machineUuid, reason, status } = command;
+  if (status !== 'rejected' && status !== 'failed' && status !== 'canceled') return;
+  if (command.kind === 'ProvisionMachine') {
+    const run = findRunOfCommand(context.db, machineUuid, command.uuid);
+    if (run !== null) keeper.apply(run.uuid, { type: 'refused', state: status, reason });
+    return;
+  }
+  if (command.kind !== 'CancelProvision' || status === 'canceled') return;
+  const run = findActiveRun(context.db, machineUuid);
+  if (run !== null) keeper.apply(run.uuid, { type: 'cancel_refused', reason });
+}
