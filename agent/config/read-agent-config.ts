@@ -5,9 +5,13 @@ import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
-/** `/etc/durantic/agent.yaml` (protocol.md, "Files"). */
-const agentConfigSchema = z.strictObject({
-  server: httpUrl,
+/** A proxy's URL may carry a name and password; the server's may not, because it is shown. */
+const originUrl = httpUrl.refine(isOrigin, 'must be scheme, host and port only');
+
+const agentConfigFields = z.strictObject({
+  server: originUrl,
+  /** An `http:` server must be asked for by name. */
+  plain_http: z.boolean().optional(),
   /** SHA-256 of the server CA's SubjectPublicKeyInfo. */
   pin: z
     .string()
@@ -20,6 +24,12 @@ const agentConfigSchema = z.strictObject({
   labels: z.record(z.string(), z.string()).optional(),
   log_level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
 });
+
+/** `/etc/durantic/agent.yaml` (protocol.md, "Files"). */
+const agentConfigSchema = agentConfigFields.refine(
+  ({ server, plain_http }) => plain_http === true || !server.startsWith('http:'),
+  { path: ['server'], error: 'is plain HTTP, which must be asked for with plain_http: true' },
+);
 
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
@@ -59,6 +69,12 @@ export function parseAgentConfig(text: string, name: string): AgentConfig {
   const key = path.join('.');
   const why = unknown === undefined ? (issue?.message ?? 'is not valid') : 'is no key of agent.yaml';
   throw invalid(name, line, key === '' ? why : `${key}: ${why}`);
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null) return false;
+  return url.pathname === '/' && [url.search, url.hash, url.username, url.password].every((part) => part === '');
 }
 
 function rangeStart(node: unknown): number {

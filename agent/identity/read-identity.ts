@@ -1,16 +1,17 @@
 import { z } from 'zod';
+import { base64url32, publicKeySchema } from '../../protocol/public-key.ts';
 import { readJsonFile } from './read-json-file.ts';
 
-const base64url = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
-const publicKey = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: base64url });
-
-/** `identity.json`: the machine's Ed25519 key pair as JWKs (RFC 8037) and the name the server gave it. */
-const machineIdentitySchema = z.object({
-  machine_uuid: z.uuid(),
-  public_key: publicKey,
-  private_key: publicKey.extend({ d: base64url }),
+/** The machine's Ed25519 key pair as JWKs (RFC 8037). */
+export const keyPairSchema = z.object({
+  public_key: publicKeySchema,
+  private_key: publicKeySchema.extend({ d: base64url32 }),
 });
 
+/** `identity.json`: the key pair and the name the server gave the machine. */
+const machineIdentitySchema = keyPairSchema.extend({ machine_uuid: z.uuid() });
+
+export type KeyPair = z.infer<typeof keyPairSchema>;
 export type MachineIdentity = z.infer<typeof machineIdentitySchema>;
 
 /**

@@ -6,14 +6,18 @@ const jitterShare = 0.1;
 
 /**
  * The wait that a Retry-After header asks for, in milliseconds from `nowMs`: seconds, an HTTP date (RFC 9110
- * section 10.2.3), or epoch seconds or milliseconds as some registries send. Clamped to 0…60 s; undefined when the
- * header says nothing understandable.
+ * section 10.2.3), or epoch seconds or milliseconds as some registries send. Clamped to 0…`longestMs` (60 s);
+ * undefined when the header says nothing understandable.
  */
-export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+export function parseRetryAfter(
+  value: string | undefined,
+  nowMs: number,
+  longestMs = longestRetryAfterMs,
+): number | undefined {
   const text = value?.trim() ?? '';
   const waitMs = /^\d+(\.\d+)?$/.test(text) ? numberToWaitMs(Number(text), nowMs) : dateToWaitMs(text, nowMs);
   if (waitMs === undefined || Number.isNaN(waitMs)) return undefined;
-  return Math.round(Math.min(longestRetryAfterMs, Math.max(0, waitMs)));
+  return Math.round(Math.min(longestMs, Math.max(0, waitMs)));
 }
 
 /** The wait plus up to a tenth (at least 100 ms of spread), so that a rack of machines does not come back at once. */

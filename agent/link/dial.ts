@@ -1,0 +1,186 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import {
+  connect as connectTls,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
+import { abortError } from '../../core/base/abort.ts';
+import { ProvisionError } from '../../core/base/errors.ts';
+import { serverConnectError } from '../../core/pinned-ca/server-connect-error.ts';
+import { hostOf, portOf } from './proxy-rule.ts';
+
+/**
+ * What a server's certificate is checked against: the one root that was pinned or configured, the system's roots, or
+ * nothing, which is for connections that carry no secret and believe nothing they are told.
+ */
+export type Trust =
+  | { readonly kind: 'ca'; readonly pem: string }
+  | { readonly kind: 'system' }
+  | { readonly kind: 'none' };
+
+export interface DialOptions {
+  readonly server: URL;
+  readonly trust: Trust;
+  readonly proxy: URL | null;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+// Node gives each address 0.25 to 0.5 s, too little for a slow link to a host with several addresses.
+const addressTimeoutMs = 3000;
+const keepAliveMs = 30_000;
+
+/**
+ * A connection to the server, ready for HTTP: directly or through a proxy (CONNECT, RFC 9110 section 9.3.6), with TLS
+ * verified as `trust` says. Sockets and requests use this one way.
+ * @throws ProvisionError `server_unreachable`, `server_untrusted`, `clock_wrong`, `aborted`.
+ */
+export async function dialServer(options: DialOptions): Promise<Socket> {
+  const { server, signal } = options;
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    const raw = options.proxy === null ? await dialTcp(server, either) : await dialProxy(options.proxy, server, either);
+    const socket = server.protocol === 'https:' ? await startTls(raw, options, either) : raw;
+    return socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
+  } catch (cause) {
+    if (!signal.aborted && deadline.aborted) {
+      throw new ProvisionError('server_unreachable', `the server ${server.host} did not answer in time`, {
+        facts: { host: server.host },
+      });
+    }
+    throw clockError(cause, server) ?? serverConnectError(cause, server, signal);
+  }
+}
+
+async function dialTcp(url: URL, signal: AbortSignal): Promise<Socket> {
+  const socket = connectTcp({
+    host: hostOf(url),
+    port: portOf(url),
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: addressTimeoutMs,
+  });
+  return await untilReady(socket, 'connect', signal);
+}
+
+/** A tunnel through the proxy. Its credentials go to the proxy only, and into no message. */
+async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<Socket> {
+  const target = `${server.hostname}:${portOf(server)}`;
+  const credentials = Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`);
+  const request = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
+  return await new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown): void => {
+      settle();
+      const message = `the proxy ${proxy.host} ${why}`;
+      reject(new ProvisionError('server_unreachable', message, { cause, facts: { proxy: proxy.host } }));
+    };
+    const connect = request({
+      host: hostOf(proxy),
+      port: portOf(proxy),
+      method: 'CONNECT',
+      path: target,
+      agent: false,
+      rejectUnauthorized: true,
+      ...(proxy.protocol === 'https:' ? { secureContext: systemContext() } : {}),
+      headers: {
+        host: target,
+        ...(proxy.username === '' ? {} : { 'proxy-authorization': `Basic ${credentials.toString('base64')}` }),
+      },
+    });
+    // Not the request's own `signal`: that one would end the tunnel long after it was made.
+    const onAbort = (): void => void connect.destroy(abortError(signal));
+    const settle = (): void => signal.removeEventListener('abort', onAbort);
+    signal.addEventListener('abort', onAbort, { once: true });
+    connect
+      .once('connect', (response, socket, head) => {
+        if (response.statusCode !== 200) {
+          socket.destroy();
+          return fail(`refuses the connection to ${target} (${response.statusCode})`);
+        }
+        settle();
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket as Socket);
+      })
+      .once('response', (response) => {
+        response.resume();
+        fail(`answers ${response.statusCode} where a tunnel was asked for`);
+      })
+      .once('error', (cause) => (signal.aborted ? reject(abortError(signal)) : fail('cannot be reached', cause)))
+      .end();
+  });
+}
+
+async function startTls(raw: Socket, { server, trust }: DialOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const host = hostOf(server);
+  const socket = connectTls({
+    socket: raw,
+    host,
+    // RFC 6066, section 3: no address as name. Node then checks the certificate against `host`.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ALPNProtocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+    secureContext: contextOf(trust),
+    // Written out: the environment (NODE_TLS_REJECT_UNAUTHORIZED) must not switch it off.
+    rejectUnauthorized: trust.kind !== 'none',
+  });
+  return await untilReady(socket, 'secureConnect', signal);
+}
+
+async function untilReady<T extends Socket>(socket: T, event: string, signal: AbortSignal): Promise<T> {
+  return await new Promise((resolve, reject) => {
+    const settle = (): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('error', onError).off('close', onClose).off(event, onReady);
+    };
+    const fail = (cause: unknown): void => {
+      settle();
+      socket.on('error', () => undefined).destroy();
+      reject(cause);
+    };
+    const onAbort = (): void => fail(abortError(signal));
+    const onError = (cause: Error): void => fail(cause);
+    const onClose = (): void => fail(new Error('the connection was closed'));
+    const onReady = (): void => {
+      settle();
+      resolve(socket);
+    };
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', onError).once('close', onClose).once(event, onReady);
+  });
+}
+
+function contextOf(trust: Trust): SecureContext {
+  if (trust.kind === 'system') return systemContext();
+  if (trust.kind === 'none') return createSecureContext();
+  try {
+    // The pinned CA may be signed by another; it is the root all the same.
+    return createSecureContext({ ca: [trust.pem], allowPartialTrustChain: true });
+  } catch (cause) {
+    throw new ProvisionError('document_invalid', 'the CA certificate of the configuration cannot be read', { cause });
+  }
+}
+
+let systemRoots: SecureContext | undefined;
+
+/** The system's store, not Node's own list; reading it takes 50 ms. */
+function systemContext(): SecureContext {
+  systemRoots ??= createSecureContext({ ca: [...new Set(getCACertificates('system'))] });
+  return systemRoots;
+}
+
+function clockError(cause: unknown, server: URL): ProvisionError | null {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  if (code !== 'CERT_NOT_YET_VALID' && code !== 'CERT_HAS_EXPIRED') return null;
+  const localTime = new Date().toISOString();
+  const what = code === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has expired';
+  return new ProvisionError(
+    'clock_wrong',
+    `the certificate of the server ${server.host} ${what} at ${localTime}, the time of this machine's clock`,
+    { cause, facts: { host: server.host, local_time: localTime } },
+  );
+}
