@@ -69,6 +69,7 @@ export const errorCodes = {
   server_key_invalid: 'environment',
   certificate_unusable: 'environment',
   listen_failed: 'environment',
+  backup_failed: 'environment',
   database_unusable: 'environment',
   sealed_value_unreadable: 'environment',
   tls_untrusted: 'environment',
@@ -101,7 +102,9 @@ export const errorCodes = {
   filesystem_unfixable: 'integrity',
   boot_path_invalid: 'integrity',
   read_back_mismatch: 'integrity',
+  backup_invalid: 'integrity',
   asset_damaged: 'integrity',
+  iso_block_invalid: 'integrity',
   server_pin_mismatch: 'integrity',
   // device
   device_io: 'device',
