@@ -4,12 +4,13 @@ import { exitCodeOfKind } from '../core/base/error-codes.ts';
 import { exitCodeOf, ProvisionError } from '../core/base/errors.ts';
 
 /** One entry a subcommand; each module is loaded only when its command runs. */
-const subcommands: readonly { name: string; load: () => Promise<Command> }[] = [
+const subcommands: readonly { name: string; load: (argv: readonly string[]) => Promise<Command> }[] = [
   { name: 'provision', load: async () => (await import('./provision.ts')).provisionCommand() },
   { name: 'inspect', load: async () => (await import('./inspect.ts')).inspectCommand() },
   { name: 'wipe', load: async () => (await import('./wipe.ts')).wipeCommand() },
   { name: 'image', load: async () => (await import('./image.ts')).imageCommand() },
   { name: 'agent', load: async () => (await import('./agent.ts')).agentCommand() },
+  { name: 'server', load: async (argv) => (await import('./server.ts')).serverCommand(argv) },
   { name: 'version', load: async () => (await import('./version.ts')).versionCommand() },
 ];
 
@@ -19,7 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .helpCommand(false)
     .showHelpAfterError(false);
   const wanted = subcommands.find(({ name }) => name === argv[0]);
-  for (const entry of wanted === undefined ? subcommands : [wanted]) program.addCommand(await entry.load());
+  for (const entry of wanted === undefined ? subcommands : [wanted]) program.addCommand(await entry.load(argv));
   forEachCommand(program, (command) => {
     command.exitOverride().configureOutput({ outputError: () => undefined });
   });

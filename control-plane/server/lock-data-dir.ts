@@ -18,7 +18,8 @@ export function lockDataDir(dataDir: string): () => void {
   try {
     db = new DatabaseSync(lock, { timeout: 0 });
     chmodSync(lock, 0o600);
-    db.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written: no journal has to lie beside it.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     const held = db;
     return () => {
       if (held.isOpen) held.close();

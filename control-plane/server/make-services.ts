@@ -1,13 +1,24 @@
+import type { Server } from 'node:http';
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { Services } from '../all-routes.ts';
 import type { ServerContext } from '../context.ts';
+import { ServerMetrics } from './server-metrics.ts';
 
-/** Puts the parts of the server together. */
-export function makeServices(_context: ServerContext): Services {
+export interface ServerParts {
+  readonly services: Services;
+  readonly metrics: ServerMetrics;
+  /** Tells every agent that the server is stopping. */
+  sendAgentsAway(): void;
+  /** Ends what runs in the background. */
+  close(): Promise<void>;
+}
+
+/** Puts the parts of the server together. @param server Gets the agents' WebSocket upgrade. */
+export function makeServices(context: ServerContext, _server: Server): ServerParts {
   const missing = (): never => {
     throw new ProvisionError('not_implemented', 'this part of the server is not there yet');
   };
-  return {
+  const services: Services = {
     hub: {
       isConnected: () => false,
       send: () => false,
@@ -30,5 +41,11 @@ export function makeServices(_context: ServerContext): Services {
       close: async () => undefined,
     },
     renderMachine: missing,
+  };
+  return {
+    services,
+    metrics: new ServerMetrics(context, () => 0),
+    sendAgentsAway: () => undefined,
+    close: async () => undefined,
   };
 }

@@ -8,9 +8,17 @@ import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
  * @throws ProvisionError `data_dir_unusable`.
  */
 export function prepareDataDir(dataDir: string): string {
-  const path = resolve(dataDir);
+  return checkedFolder(resolve(dataDir), true);
+}
+
+/** The same for a folder that must be there. */
+export function existingDataDir(dataDir: string): string {
+  return checkedFolder(resolve(dataDir), false);
+}
+
+function checkedFolder(path: string, isMade: boolean): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (isMade) mkdirSync(path, { recursive: true, mode: 0o700 });
     const stat = lstatSync(path);
     const uid = process.geteuid?.() ?? stat.uid;
     // In a folder of somebody else's, or behind a link that he can turn, keys would not stay private.
@@ -22,9 +30,13 @@ export function prepareDataDir(dataDir: string): string {
     return path;
   } catch (cause) {
     if (cause instanceof ProvisionError) throw cause;
-    throw new ProvisionError('data_dir_unusable', `the data directory ${path} cannot be made or opened`, {
-      cause,
-      facts: { path, errno: errnoOf(cause) ?? null },
-    });
+    throw new ProvisionError(
+      'data_dir_unusable',
+      `the data directory ${path} cannot be ${isMade ? 'made or ' : ''}opened`,
+      {
+        cause,
+        facts: { path, errno: errnoOf(cause) ?? null },
+      },
+    );
   }
 }

@@ -1,30 +1,23 @@
-import type { RequestListener } from 'node:http';
 import type { Logger } from '../../core/base/logger.ts';
 import { allRoutes, type Services } from '../all-routes.ts';
 import type { Clock, ServerContext } from '../context.ts';
-import { createApiToken } from '../enrolment/api-tokens.ts';
-import { createApp } from '../http/create-app.ts';
-import { registerRoutes } from '../http/register-routes.ts';
 import { EventBus } from '../live/event-bus.ts';
-import { ensureAccount } from '../store/ensure-account.ts';
-import { openDatabase, transaction } from '../store/open-database.ts';
-import { Sealer } from '../store/sealer.ts';
-import { authenticateApi } from './authenticate-api.ts';
-import { dataFiles } from './data-files.ts';
-import { loadSecretsKey } from './load-secrets-key.ts';
-import { lockDataDir } from './lock-data-dir.ts';
+import { firmwareUrlOf, isFirmwareRoute } from './firmware-boot.ts';
 import { makeServices } from './make-services.ts';
-import { prepareDataDir } from './prepare-data-dir.ts';
-import { hostOfUrl, publicUrlsOf } from './public-urls.ts';
+import { type OpenDataDir, openDataDir, urlsOf } from './open-data-dir.ts';
+import { renewCertificate } from './renew-certificate.ts';
 import { RequestTracker } from './request-tracker.ts';
+import { serveRoutes } from './serve-routes.ts';
 import type { ServerSettings } from './settings.ts';
-import { loadTlsIdentity } from './tls/load-tls-identity.ts';
+import { healthRoute, metricsRoute } from './system-routes.ts';
 import { WebServer } from './web-server.ts';
 
 export interface StartOptions {
   readonly log: Logger;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** How often it is looked for another certificate; default: an hour. */
+  readonly certificateCheckMs?: number;
 }
 
 export interface RunningServer {
@@ -32,6 +25,8 @@ export interface RunningServer {
   readonly services: Services;
   /** The port that the server listens on. */
   readonly port: number;
+  /** The port of the listener for firmware, or null. */
+  readonly httpBootPort: number | null;
   /** An API token when this start made the account; shown once, stored as a hash. */
   readonly adminToken: string | null;
   /** Finishes what runs, tells agents to come back later, and lets go of the data directory; within 5 s. */
@@ -40,6 +35,7 @@ export interface RunningServer {
 
 /** How long running requests may take once the server is stopping. */
 const drainMs = 3500;
+const hourMs = 60 * 60 * 1000;
 
 /**
  * Starts `durantic server` on a data directory, which is made when it is not there.
@@ -49,76 +45,93 @@ const drainMs = 3500;
 export async function startServer(settings: ServerSettings, options: StartOptions): Promise<RunningServer> {
   await using undo = new AsyncDisposableStack();
   const clock = options.clock ?? { now: () => Date.now() };
-  const dataDir = prepareDataDir(settings.dataDir);
-  undo.defer(lockDataDir(dataDir));
-  const files = dataFiles(dataDir);
-  const sealer = new Sealer(loadSecretsKey(files));
-  const scheme = settings.tls.kind === 'none' ? 'http' : 'https';
-  const urlsOn = (port: number): string[] =>
-    publicUrlsOf({ given: settings.publicUrls, listen: { ...settings.listen, port }, scheme });
-  const names = [...new Set(urlsOn(settings.listen.port).map(hostOfUrl))];
-  const identity = await loadTlsIdentity({ tls: settings.tls, files, names, nowMs: clock.now() });
-  const { db, accountUuid, adminToken } = openStore(files.database, clock);
-  undo.defer(() => db.close());
-  const web = await WebServer.listen(settings.listen, identity);
-  undo.defer(() => web.cut());
-  const context: ServerContext = {
-    db,
-    log: options.log,
-    clock,
-    sealer,
-    events: new EventBus(),
-    accountUuid,
-    publicUrls: urlsOn(web.port),
-    pin: identity?.pin ?? null,
-    caCertificate: identity?.caCertificate ?? null,
-    leafPin: identity?.leafPin ?? null,
-    httpBootUrl: null,
-    assetsDir: settings.assetsDir,
-    dataDir,
-  };
-  const services = makeServices(context);
+  const data = await openDataDir(settings, clock, undo);
+  const web = undo.use(await WebServer.listen(settings.listen, data.identity));
+  const boot = settings.httpBoot === null ? null : undo.use(await WebServer.listen(settings.httpBoot, null));
+  const context = makeContext({ settings, data, web, boot, clock, log: options.log });
   const tracker = new RequestTracker();
-  const handlers: RequestListener[] = [];
-  const app = createApp({
-    log: options.log,
-    attach: (handler) => {
-      handlers.push(tracker.track(handler));
-      return web.server;
-    },
-  });
-  registerRoutes(app, allRoutes(context, services), {
-    authenticate: authenticateApi(context),
-    publicAccountUuid: accountUuid,
-  });
-  await app.ready();
-  for (const handler of handlers) web.serve(handler);
-  const keep = undo.move();
+  const parts = makeServices(context, web.server);
+  undo.defer(() => parts.close());
+  const health = healthRoute({ db: data.db, log: options.log, tracker });
+  const routes = allRoutes(context, parts.services);
+  const served = { context, metrics: parts.metrics, tracker };
+  undo.use(await serveRoutes(web, { ...served, routes: [...routes, health, metricsRoute(parts.metrics)] }));
+  if (boot !== null) {
+    undo.use(await serveRoutes(boot, { ...served, routes: [...routes.filter(isFirmwareRoute), health] }));
+  }
+  undo.defer(keepCertificate(data, web, options));
+  const opened = undo.move();
   const close = async (): Promise<void> => {
-    const closed = web.close();
-    await tracker.drain(drainMs);
+    parts.sendAgentsAway();
+    const ended = Promise.all([web.close(), boot?.close()]);
+    const isDone = await tracker.drain(drainMs);
+    if (!isDone) options.log.warn({ running: tracker.runningCount }, 'requests that take too long are cut off');
     web.cut();
-    await closed;
-    await app.close();
-    await keep.disposeAsync();
+    boot?.cut();
+    await ended;
+    await opened.disposeAsync();
   };
   let closing: Promise<void> | undefined;
-  return { context, services, port: web.port, adminToken, close: () => (closing ??= close()) };
+  return {
+    context,
+    services: parts.services,
+    port: web.port,
+    httpBootPort: boot?.port ?? null,
+    adminToken: data.adminToken,
+    close: async () => {
+      closing ??= close();
+      await closing;
+    },
+  };
 }
 
-/** Account and first API token are made together or not at all. */
-function openStore(file: string, clock: Clock) {
-  const db = openDatabase(file);
-  try {
-    const isNew = db.prepare('SELECT 1 FROM accounts').get() === undefined;
-    return transaction(db, () => {
-      const accountUuid = ensureAccount(db, clock.now());
-      const nowMs = clock.now();
-      const adminToken = isNew ? createApiToken(db, { accountUuid, name: 'first start', nowMs }).token : null;
-      return { db, accountUuid, adminToken };
-    });
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+interface ContextParts {
+  readonly settings: ServerSettings;
+  readonly data: OpenDataDir;
+  readonly web: WebServer;
+  readonly boot: WebServer | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+function makeContext({ settings, data, web, boot, clock, log }: ContextParts): ServerContext {
+  const publicUrls = urlsOf(settings, web.port);
+  const { httpBoot } = settings;
+  const bootListen = boot === null || httpBoot === null ? null : { ...httpBoot, port: boot.port };
+  return {
+    db: data.db,
+    log,
+    clock,
+    sealer: data.sealer,
+    events: new EventBus(),
+    accountUuid: data.accountUuid,
+    publicUrls,
+    // A given certificate may come back with another key while the server runs.
+    get pin() {
+      return data.identity?.pin ?? null;
+    },
+    get caCertificate() {
+      return data.identity?.caCertificate ?? null;
+    },
+    get leafPin() {
+      return data.identity?.leafPin ?? null;
+    },
+    httpBootUrl: bootListen === null ? null : firmwareUrlOf({ listen: bootListen, publicUrls }),
+    assetsDir: settings.assetsDir,
+    dataDir: data.dataDir,
+  };
+}
+
+/** @returns A function that ends it. */
+function keepCertificate(data: OpenDataDir, web: WebServer, options: StartOptions): () => void {
+  return renewCertificate({
+    intervalMs: options.certificateCheckMs ?? hourMs,
+    log: options.log,
+    current: () => data.identity,
+    load: data.loadIdentity,
+    use: (identity) => {
+      web.setCertificate(identity);
+      data.identity = identity;
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 import type { ListenAddress } from './settings.ts';
 
@@ -18,11 +19,12 @@ const handshakeTimeoutMs = 20_000;
  * The socket of the server. It listens before the application exists, so that the application knows the port; requests
  * that come in between wait for `serve`.
  */
-export class WebServer {
+export class WebServer implements AsyncDisposable {
   /** For WebSocket upgrades. */
   readonly server: HttpServer | HttpsServer;
   /** The port that was given, or the free one that was found for 0. */
   readonly port: number;
+  readonly #sockets = new Set<Socket>();
   #serve: (handler: RequestListener) => void = () => undefined;
 
   private constructor(server: HttpServer | HttpsServer) {
@@ -32,6 +34,10 @@ export class WebServer {
     this.port = address.port;
     const handler = new Promise<RequestListener>((resolve) => {
       this.#serve = resolve;
+    });
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('request', (request, response) => {
       void handler.then((handle) => handle(request, response));
@@ -71,8 +77,15 @@ export class WebServer {
     });
   }
 
+  /** Ends every connection, upgraded ones too, which `closeAllConnections` leaves open. */
   cut(): void {
-    this.server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = this.close();
+    this.cut();
+    await ended;
   }
 }
 

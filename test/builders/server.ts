@@ -8,18 +8,22 @@ import { startServer } from '../../control-plane/server/start-server.ts';
 import { type Logger, silentLogger } from '../../core/base/logger.ts';
 import type { Resources } from '../resources.ts';
 
-export interface ApiReply {
+export interface ApiReply<T> {
   readonly status: number;
-  /** Parsed JSON, the text where it is none, null without a body. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  readonly body: any;
+  /** Parsed JSON, the text where it is none, null without a body. What the test names as `T` it must check itself. */
+  readonly body: T;
   readonly headers: Headers;
 }
 
 /** A caller of the API that trusts the server's own CA only. */
 export interface ApiClient {
   /** With a body that is not a string: JSON. The admin token goes along unless `headers` has an `authorization`. */
-  api(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ApiReply>;
+  api<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<ApiReply<T>>;
   /** As the global `fetch`, with a path; no token. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
@@ -100,7 +104,7 @@ export function apiClient(resources: Resources, options: ApiClientOptions): ApiC
     await undiciFetch(url + path, { ...init, dispatcher });
   return {
     fetch: fetchPath,
-    api: async (method, path, body, headers = {}) => {
+    api: async <T>(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) => {
       const isText = typeof body === 'string';
       const response = await fetchPath(path, {
         method,
@@ -113,7 +117,7 @@ export function apiClient(resources: Resources, options: ApiClientOptions): ApiC
         ...(body === undefined ? {} : { body: (isText ? body : JSON.stringify(body)) as BodyInit }),
       });
       const text = await response.text();
-      return { status: response.status, body: parsed(text), headers: response.headers as Headers };
+      return { status: response.status, body: parsed(text) as T, headers: response.headers as Headers };
     },
   };
 }

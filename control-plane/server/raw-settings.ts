@@ -1,0 +1,28 @@
+/** The settings of `durantic server run`, as flags (`--listen`) and in the configuration file (`listen`). */
+export const settingNames = [
+  'data-dir',
+  'listen',
+  'public-url',
+  'http-boot',
+  'assets',
+  'tls-cert',
+  'tls-key',
+  'tls-ca',
+  'plain-http',
+  'log-level',
+] as const;
+
+export type SettingName = (typeof settingNames)[number];
+
+export interface RawValue {
+  readonly text: string;
+  /** `--listen`, or `FILE:LINE: listen`: what a message about the value begins with. */
+  readonly where: string;
+}
+
+/** What was given; only `public-url` may have more than one value. */
+export type RawSettings = Map<SettingName, readonly RawValue[]>;
+
+export function isSettingName(name: string): name is SettingName {
+  return (settingNames as readonly string[]).includes(name);
+}

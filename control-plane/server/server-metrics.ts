@@ -1,0 +1,104 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ServerContext } from '../context.ts';
+import type { AgentFrameListener, StoredCommand } from '../services.ts';
+
+export interface FinishedRequest {
+  readonly method: string;
+  /** The route's pattern, never the path: paths hold identifiers. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+/** Path of enrolment by token, whose outcomes are counted (protocol/enrolment.ts). */
+const enrolRoute = '/api/agent/enroll';
+
+/** The server's figures in Prometheus' terms; nothing in them names a machine, a user or an object. */
+export class ServerMetrics {
+  readonly registry = new Registry();
+  /** For the hub: measures how long commands take. */
+  readonly listener: AgentFrameListener;
+  readonly #requests: Histogram<'method' | 'route' | 'status'>;
+  readonly #enrolments: Counter<'outcome'>;
+  readonly #commands: Histogram<'kind' | 'outcome'>;
+
+  /** @param connectedCount Number of agents with a live socket. */
+  constructor(context: ServerContext, connectedCount: () => number) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#requests = new Histogram({
+      name: 'durantic_http_request_duration_seconds',
+      help: 'Time from the head of a request to the end of its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    });
+    this.#enrolments = new Counter({
+      name: 'durantic_enrolments_total',
+      help: 'Enrolments by token since the start: new machines, known keys, refusals',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#commands = new Histogram({
+      name: 'durantic_command_duration_seconds',
+      help: 'Time from sending a command to its outcome',
+      labelNames: ['kind', 'outcome'],
+      buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000],
+      registers,
+    });
+    for (const outcome of ['new', 'known', 'refused']) this.#enrolments.inc({ outcome }, 0);
+    const connected: Gauge = new Gauge({
+      name: 'durantic_agents_connected',
+      help: 'Agents with a live socket',
+      collect: () => connected.set(connectedCount()),
+      registers,
+    });
+    addDatabaseGauges(this.registry, context);
+    this.listener = { commandEnded: (command) => this.#observeCommand(command) };
+  }
+
+  observeRequest({ method, route, status, seconds }: FinishedRequest): void {
+    this.#requests.observe({ method, route, status }, seconds);
+    if (route !== enrolRoute || method !== 'POST') return;
+    this.#enrolments.inc({ outcome: status === 201 ? 'new' : status === 200 ? 'known' : 'refused' });
+  }
+
+  #observeCommand({ kind, status, sentAt, finishedAt }: StoredCommand): void {
+    if (sentAt === null || finishedAt === null) return;
+    this.#commands.observe({ kind, outcome: status }, (Date.parse(finishedAt) - Date.parse(sentAt)) / 1000);
+  }
+}
+
+const provisionStatuses = [
+  'queued',
+  'in_progress',
+  'completed',
+  'degraded',
+  'error',
+  'timeout',
+  'canceled',
+  'render_failed',
+] as const;
+
+/** Figures that the database knows are read when they are asked for. */
+function addDatabaseGauges(registry: Registry, { db }: ServerContext): void {
+  const registers = [registry];
+  const machines: Gauge = new Gauge({
+    name: 'durantic_machines',
+    help: 'Machines on record',
+    collect: () => machines.set(Number(db.prepare('SELECT count(*) AS n FROM machines').get()?.['n'])),
+    registers,
+  });
+  const provisions: Gauge<'status'> = new Gauge({
+    name: 'durantic_provisions',
+    help: 'Provisions on record by status',
+    labelNames: ['status'],
+    collect: () => {
+      for (const status of provisionStatuses) provisions.set({ status }, 0);
+      for (const row of db.prepare('SELECT status, count(*) AS n FROM provisions GROUP BY status').all()) {
+        provisions.set({ status: String(row['status']) }, Number(row['n']));
+      }
+    },
+    registers,
+  });
+}

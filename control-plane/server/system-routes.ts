@@ -1,0 +1,62 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { buildInfo } from '../../core/base/build-info.ts';
+import { describeError } from '../../core/base/describe-error.ts';
+import type { Logger } from '../../core/base/logger.ts';
+import { defineRoute, type Route, StatusReply } from '../http/route.ts';
+import type { RequestTracker } from './request-tracker.ts';
+import type { ServerMetrics } from './server-metrics.ts';
+
+const healthSchema = z.object({
+  status: z.enum(['ok', 'draining', 'failed']),
+  version: z.string(),
+  database: z.enum(['ok', 'failed']),
+});
+
+export interface HealthParts {
+  readonly db: DatabaseSync;
+  readonly log: Logger;
+  readonly tracker: RequestTracker;
+}
+
+/** For load balancers and monitoring: 200, or 503 while the server stops or cannot reach its database. */
+export function healthRoute({ db, log, tracker }: HealthParts): Route {
+  return defineRoute({
+    method: 'GET',
+    path: '/healthz',
+    operationId: 'system_health',
+    tag: 'System',
+    summary: 'Tell whether the server works',
+    access: 'public',
+    responses: { 200: healthSchema, 503: healthSchema },
+    handle: () => {
+      const database = answers(db, log) ? 'ok' : 'failed';
+      const status = database === 'failed' ? 'failed' : tracker.isDraining ? 'draining' : 'ok';
+      return new StatusReply(status === 'ok' ? 200 : 503, { status, version: buildInfo().version, database });
+    },
+  });
+}
+
+/** For Prometheus; public, as its figures name nobody. */
+export function metricsRoute({ registry }: ServerMetrics): Route {
+  return defineRoute({
+    method: 'GET',
+    path: '/metrics',
+    operationId: 'system_metrics',
+    tag: 'System',
+    summary: 'Give the figures of the server in the format of Prometheus',
+    access: 'public',
+    contentType: registry.contentType,
+    responses: { 200: z.string() },
+    handle: async () => await registry.metrics(),
+  });
+}
+
+function answers(db: DatabaseSync, log: Logger): boolean {
+  try {
+    return db.prepare('SELECT count(*) AS n FROM accounts').get()?.['n'] === 1;
+  } catch (error) {
+    log.error({ error: describeError(error) }, 'the database does not answer');
+    return false;
+  }
+}
