@@ -78,7 +78,10 @@ class OutboxFolder implements OutboxJournal {
 
   append(entry: OutboxEntry, live: LiveEntries): void {
     const file = this.#files.get(entry.frame.boot_id);
-    if (file === undefined || file.isBroken) return this.rewrite(entry.frame.boot_id, live);
+    if (file === undefined || file.isBroken) {
+      this.rewrite(entry.frame.boot_id, live);
+      return;
+    }
     this.#attempt(file, () => {
       const line = Buffer.from(`${entry.text}\n`);
       const fd = openSync(file.path, 'a', 0o600);

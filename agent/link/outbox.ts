@@ -112,7 +112,10 @@ export class Outbox {
    */
   welcome(acknowledgedSeq: number): void {
     const boot = this.#current;
-    if (acknowledgedSeq <= boot.lastSeq) return this.acknowledge(this.bootId, acknowledgedSeq);
+    if (acknowledgedSeq <= boot.lastSeq) {
+      this.acknowledge(this.bootId, acknowledgedSeq);
+      return;
+    }
     const waiting = [...boot.entries.values()];
     for (const entry of waiting) this.#remove(entry);
     boot.lastSeq = acknowledgedSeq;
@@ -126,6 +129,20 @@ export class Outbox {
     for (const boot of this.#boots.values()) {
       for (const entry of boot.entries.values()) if (entry.sentOn !== connection) yield entry;
     }
+  }
+
+  /** How much was sent on this connection and is not acknowledged. What was sent comes before what was not. */
+  sentOn(connection: symbol): { readonly frames: number; readonly bytes: number } {
+    let frames = 0;
+    let bytes = 0;
+    for (const boot of this.#boots.values()) {
+      for (const entry of boot.entries.values()) {
+        if (entry.sentOn !== connection) return { frames, bytes };
+        frames += 1;
+        bytes += entry.bytes;
+      }
+    }
+    return { frames, bytes };
   }
 
   /** Calls back after each change until the given function is called. */

@@ -1,0 +1,125 @@
+import { describeError } from '../../core/base/describe-error.ts';
+import type { ErrorCode } from '../../core/base/error-codes.ts';
+import { asProvisionError, type ProvisionError } from '../../core/base/errors.ts';
+import { retry } from '../../core/base/retry.ts';
+import { retryAfterOf } from '../../core/oci/retry-after.ts';
+import { reconnectDelays } from '../identity/enroll-with-token.ts';
+import type { MachineIdentity } from '../identity/read-identity.ts';
+import { connectAgent, type HelloFacts } from './connect.ts';
+import type { Outbox } from './outbox.ts';
+import type { ServerEndpoint } from './server-endpoint.ts';
+import { runSession, type SessionHandlers } from './session.ts';
+
+/** What happens to the link, for logs and screens. */
+export type LinkEvent =
+  | { readonly kind: 'connecting'; readonly server: string }
+  | { readonly kind: 'connected'; readonly server: string; readonly machineUuid: string }
+  | {
+      readonly kind: 'disconnected';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryInMs: number;
+      /** False while the same thing goes wrong again and again: a log says it once, a screen counts down. */
+      readonly isNew: boolean;
+    }
+  /** A frame that one side did not understand. */
+  | { readonly kind: 'oddity'; readonly message: string };
+
+export interface LinkTimings {
+  readonly firstDelayMs?: number;
+  readonly longestDelayMs?: number;
+  /** A connection that held so long begins the delays anew; default 30 s. */
+  readonly stableMs?: number;
+  /** Least wait after another agent with the same key took over; default 60 s. */
+  readonly replacedMs?: number;
+  readonly stepTimeoutMs?: number;
+  readonly inventoryEveryMs?: number;
+}
+
+export interface RunLinkOptions {
+  readonly endpoint: ServerEndpoint;
+  readonly identity: MachineIdentity;
+  readonly outbox: Outbox;
+  readonly handlers: Omit<SessionHandlers, 'onOddity'>;
+  readonly helloFacts: () => Promise<HelloFacts>;
+  readonly onEvent: (event: LinkEvent) => void;
+  /** What ends the link instead of being tried again. */
+  readonly endOn: readonly ErrorCode[];
+  readonly signal: AbortSignal;
+  readonly timings?: LinkTimings;
+}
+
+/**
+ * Keeps this machine connected: connects, runs the session, and connects again after 1 s to 60 s (exponentially, full
+ * jitter), whatever was wrong. A server that asks for a wait gets it; after another agent with the same key took over,
+ * the wait is long, so that the two do not take turns by the second.
+ * @throws ProvisionError `aborted` at the end; what `endOn` names.
+ */
+export async function runLink(options: RunLinkOptions): Promise<never> {
+  const { timings = {}, signal } = options;
+  const said = new Reporter(options);
+  const state = { connectedAtMs: null as number | null };
+  return await retry<never>(async () => await attempt(options, said, state), {
+    ...reconnectDelays,
+    ...(timings.firstDelayMs === undefined ? {} : { firstDelayMs: timings.firstDelayMs }),
+    ...(timings.longestDelayMs === undefined ? {} : { longestDelayMs: timings.longestDelayMs }),
+    attempts: Number.POSITIVE_INFINITY,
+    signal,
+    isRetryable: ({ kind, code }) => kind !== 'aborted' && kind !== 'bug' && !options.endOn.includes(code),
+    hadProgress: () => {
+      const { connectedAtMs } = state;
+      return connectedAtMs !== null && performance.now() - connectedAtMs >= (timings.stableMs ?? 30_000);
+    },
+    delayHintMs: (error) => {
+      if (error.code === 'agent_replaced') return (timings.replacedMs ?? 60_000) * (1 + Math.random());
+      return retryAfterOf(error, Math.random);
+    },
+    onRetry: (error, _attempt, delayMs) => said.disconnected(error, delayMs),
+  });
+}
+
+async function attempt(
+  options: RunLinkOptions,
+  said: Reporter,
+  state: { connectedAtMs: number | null },
+): Promise<never> {
+  const { endpoint, identity, outbox, handlers, signal, timings = {} } = options;
+  state.connectedAtMs = null;
+  options.onEvent({ kind: 'connecting', server: endpoint.origin });
+  const facts = await options.helloFacts();
+  const steps = timings.stepTimeoutMs === undefined ? {} : { stepTimeoutMs: timings.stepTimeoutMs };
+  const connection = await connectAgent({ endpoint, identity, facts, lastSeq: outbox.lastSeq, signal, ...steps });
+  state.connectedAtMs = performance.now();
+  said.connected();
+  return await runSession({
+    connection,
+    host: endpoint.url.host,
+    outbox,
+    handlers: { ...handlers, onOddity: (message) => options.onEvent({ kind: 'oddity', message }) },
+    signal,
+    ...(timings.inventoryEveryMs === undefined ? {} : { inventoryEveryMs: timings.inventoryEveryMs }),
+  });
+}
+
+/** Tells what is new from what is the same as before. */
+class Reporter {
+  readonly #options: RunLinkOptions;
+  #last: string | null = null;
+
+  constructor(options: RunLinkOptions) {
+    this.#options = options;
+  }
+
+  connected(): void {
+    const { endpoint, identity, onEvent } = this.#options;
+    onEvent({ kind: 'connected', server: endpoint.origin, machineUuid: identity.machine_uuid });
+    this.#last = null;
+  }
+
+  disconnected(error: ProvisionError, retryInMs: number): void {
+    const { code } = asProvisionError(error);
+    const isNew = code !== this.#last;
+    this.#last = code;
+    this.#options.onEvent({ kind: 'disconnected', code, message: describeError(error), retryInMs, isNew });
+  }
+}
