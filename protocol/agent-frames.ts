@@ -156,4 +156,6 @@ export const closeCodes = {
   too_big: 1009,
   /** RFC 6455: the server is stopping. */
   going_away: 1001,
+  /** RFC 6455: the server could not store what was sent (its disk is full, say); nothing of it is acknowledged. */
+  failed: 1011,
 } as const;

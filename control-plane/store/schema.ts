@@ -274,18 +274,24 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   CREATE TABLE commands (
-    uuid TEXT PRIMARY KEY,
+    -- The order of giving.
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
     machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     -- Without secrets.
     args TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('queued', 'sent', 'accepted', 'rejected', 'done', 'failed', 'canceled')),
     reason TEXT,
+    -- Replies that came after the outcome.
+    ignored_replies INTEGER NOT NULL DEFAULT 0,
+    -- Grows from command to command of a machine, also when the server's clock was set back: agents refuse older ones.
     created_at TEXT NOT NULL,
+    -- The first time.
     sent_at TEXT,
     finished_at TEXT
   ) STRICT;
-  CREATE INDEX commands_by_machine ON commands (machine_uuid, created_at);
+  CREATE INDEX commands_by_machine ON commands (machine_uuid, id);
 
   -- Highest seq of a boot that is stored: what is at or below it is a repetition.
   CREATE TABLE agent_receipts (
@@ -296,13 +302,36 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (machine_uuid, boot_id)
   ) STRICT, WITHOUT ROWID;
 
+  -- Frames that a part of the server could not apply, or whose fields are wrong: acknowledged and kept for a person.
+  CREATE TABLE agent_dead_letters (
+    id INTEGER PRIMARY KEY,
+    machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
+    boot_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    received_at TEXT NOT NULL,
+    error TEXT NOT NULL,
+    -- Beginning of the frame as JSON text.
+    frame TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX agent_dead_letters_by_machine ON agent_dead_letters (machine_uuid, id);
+
   CREATE TABLE agent_logs (
     id INTEGER PRIMARY KEY,
     machine_uuid TEXT NOT NULL REFERENCES machines(uuid) ON DELETE CASCADE,
     command_uuid TEXT,
     received_at TEXT NOT NULL,
-    lines TEXT NOT NULL
+    -- JSON array.
+    lines TEXT NOT NULL,
+    line_count INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL
   ) STRICT;
+
+  -- How much of a machine's lines is kept and how many of the oldest were dropped.
+  CREATE TABLE agent_log_totals (
+    machine_uuid TEXT PRIMARY KEY REFERENCES machines(uuid) ON DELETE CASCADE,
+    stored_bytes INTEGER NOT NULL,
+    dropped_lines INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX agent_logs_by_machine ON agent_logs (machine_uuid, id);
   `,
 ];
