@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-/** The files of a data directory, all of them 0600 in a folder of 0700. `jwe.key` is the enrolment's own. */
+/** The files of a data directory, all of them 0600 in a folder of 0700. */
 export function dataFiles(dataDir: string) {
   return {
     database: join(dataDir, 'server.db'),
@@ -8,6 +8,8 @@ export function dataFiles(dataDir: string) {
     lock: join(dataDir, 'server.lock'),
     /** 32 bytes under which the database's secrets are sealed. */
     secretsKey: join(dataDir, 'secrets.key'),
+    /** Keys of bootstrap tokens (control-plane/enrolment/bootstrap-keys.ts). */
+    bootstrapKeys: join(dataDir, 'jwe.key'),
     caKey: join(dataDir, 'ca.key'),
     caCertificate: join(dataDir, 'ca.crt'),
     tlsKey: join(dataDir, 'tls.key'),

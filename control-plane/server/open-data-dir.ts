@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import type { Clock } from '../context.ts';
+import { ensureBootstrapKeys, readBootstrapKeys } from '../enrolment/bootstrap-keys.ts';
 import { Sealer } from '../store/sealer.ts';
 import { type DataFiles, dataFiles } from './data-files.ts';
 import { loadSecretsKey } from './load-secrets-key.ts';
@@ -35,6 +37,8 @@ export async function openDataDir(
   undo.defer(lockDataDir(dataDir));
   const files = dataFiles(dataDir);
   const sealer = new Sealer(loadSecretsKey(files));
+  if (existsSync(files.database)) readBootstrapKeys(dataDir);
+  else ensureBootstrapKeys(dataDir, clock.now());
   const names = [...new Set(urlsOf(settings, settings.listen.port).map(hostOfUrl))];
   const loadIdentity = async (): Promise<TlsIdentity | null> =>
     await loadTlsIdentity({ tls: settings.tls, files, names, nowMs: clock.now() });

@@ -17,9 +17,10 @@ export const manifestSchema = z.object({
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
 /** Without these the data are worth nothing. */
-export const neededNames: readonly string[] = namesOf(({ database, secretsKey, caKey }) => [
+export const neededNames: readonly string[] = namesOf(({ database, secretsKey, bootstrapKeys, caKey }) => [
   database,
   secretsKey,
+  bootstrapKeys,
   caKey,
 ]);
 
