@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { runCommand } from '../../core/base/run-command.ts';
 
+export type LeaveBy = 'reboot' | 'kexec' | 'poweroff';
+
 export interface RebootOptions {
   /** `kexec` starts what `loadKexec` has loaded. */
-  readonly how: 'reboot' | 'kexec';
+  readonly how: LeaveBy;
   readonly signal: AbortSignal;
   /** Injectable for tests; exists where systemd is the init (sd_booted(3)). */
   readonly systemdDir?: string;
@@ -21,8 +23,8 @@ export async function rebootMachine(options: RebootOptions): Promise<void> {
 }
 
 /** The program to run and its arguments. */
-export function rebootCommand(how: 'reboot' | 'kexec', hasSystemd: boolean): readonly [string, ...string[]] {
-  if (hasSystemd) return ['systemctl', how === 'kexec' ? 'kexec' : 'reboot'];
+export function rebootCommand(how: LeaveBy, hasSystemd: boolean): readonly [string, ...string[]] {
+  if (hasSystemd) return ['systemctl', how];
   // -x: kexec-tools would otherwise bring interfaces down by itself; -f: there is no init to ask.
-  return how === 'kexec' ? ['kexec', '-e', '-x'] : ['reboot', '-f'];
+  return how === 'kexec' ? ['kexec', '-e', '-x'] : [how, '-f'];
 }

@@ -1,6 +1,6 @@
 import { describeError } from '../../core/base/describe-error.ts';
 import type { ErrorCode } from '../../core/base/error-codes.ts';
-import { asProvisionError, type ProvisionError } from '../../core/base/errors.ts';
+import type { ProvisionError } from '../../core/base/errors.ts';
 import { retry } from '../../core/base/retry.ts';
 import { retryAfterOf } from '../../core/oci/retry-after.ts';
 import { reconnectDelays } from '../identity/enroll-with-token.ts';
@@ -59,6 +59,8 @@ export async function runLink(options: RunLinkOptions): Promise<never> {
   const { timings = {}, signal } = options;
   const said = new Reporter(options);
   const state = { connectedAtMs: null as number | null };
+  const wasStable = (): boolean =>
+    state.connectedAtMs !== null && performance.now() - state.connectedAtMs >= (timings.stableMs ?? 30_000);
   return await retry<never>(async () => await attempt(options, said, state), {
     ...reconnectDelays,
     ...(timings.firstDelayMs === undefined ? {} : { firstDelayMs: timings.firstDelayMs }),
@@ -66,15 +68,12 @@ export async function runLink(options: RunLinkOptions): Promise<never> {
     attempts: Number.POSITIVE_INFINITY,
     signal,
     isRetryable: ({ kind, code }) => kind !== 'aborted' && kind !== 'bug' && !options.endOn.includes(code),
-    hadProgress: () => {
-      const { connectedAtMs } = state;
-      return connectedAtMs !== null && performance.now() - connectedAtMs >= (timings.stableMs ?? 30_000);
-    },
+    hadProgress: wasStable,
     delayHintMs: (error) => {
       if (error.code === 'agent_replaced') return (timings.replacedMs ?? 60_000) * (1 + Math.random());
       return retryAfterOf(error, Math.random);
     },
-    onRetry: (error, _attempt, delayMs) => said.disconnected(error, delayMs),
+    onRetry: (error, _attempt, delayMs) => said.disconnected(error, { retryInMs: delayMs, wasStable: wasStable() }),
   });
 }
 
@@ -113,12 +112,11 @@ class Reporter {
   connected(): void {
     const { endpoint, identity, onEvent } = this.#options;
     onEvent({ kind: 'connected', server: endpoint.origin, machineUuid: identity.machine_uuid });
-    this.#last = null;
   }
 
-  disconnected(error: ProvisionError, retryInMs: number): void {
-    const { code } = asProvisionError(error);
-    const isNew = code !== this.#last;
+  disconnected(error: ProvisionError, { retryInMs, wasStable }: { retryInMs: number; wasStable: boolean }): void {
+    const { code } = error;
+    const isNew = wasStable || code !== this.#last;
     this.#last = code;
     this.#options.onEvent({ kind: 'disconnected', code, message: describeError(error), retryInMs, isNew });
   }

@@ -1,0 +1,108 @@
+import { open } from 'node:fs/promises';
+import { describeError } from '../../core/base/describe-error.ts';
+import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
+import { streamCommand } from '../../core/base/stream-command.ts';
+
+export interface LogSources {
+  /** Unit whose journal is read. */
+  readonly unit: string;
+  readonly files: readonly string[];
+}
+
+export interface CollectLogsOptions {
+  readonly sources: LogSources;
+  /** RFC 3339; null: all that are kept. */
+  readonly since: string | null;
+  readonly signal: AbortSignal;
+  /** Newest bytes that are taken of each source; default 1 MiB. */
+  readonly mostBytes?: number;
+}
+
+/** What the agent and cloud-init wrote on an installed system. */
+export const installedLogSources: LogSources = {
+  unit: 'durantic-agent.service',
+  files: ['/var/log/cloud-init.log', '/var/log/cloud-init-output.log'],
+};
+
+const frameBytes = 256 * 1024;
+const lineCharacters = 8 * 1024;
+
+/**
+ * The newest lines of each source, oldest first, in pieces of at most 256 KiB (as JSON); each source begins with a line
+ * that names it. A source that cannot be read says why in its place.
+ * @throws ProvisionError `aborted`.
+ */
+export async function* collectLogs(options: CollectLogsOptions): AsyncGenerator<string[]> {
+  const { sources, signal } = options;
+  yield* inPieces([`== journal of ${sources.unit}`, ...(await journalLines(options))]);
+  for (const file of sources.files) {
+    if (signal.aborted) return;
+    yield* inPieces([`== ${file}`, ...(await fileLines(file, options))]);
+  }
+}
+
+async function journalLines({ sources, since, signal, mostBytes }: CollectLogsOptions): Promise<string[]> {
+  // Newest first, so that the reading can stop when there is enough.
+  const args = ['--unit', sources.unit, '--no-pager', '--quiet', '--reverse', '--output', 'short-iso-precise'];
+  if (since !== null) args.push(`--since=@${Math.floor(Date.parse(since) / 1000)}`);
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
+  const limitBytes = mostBytes ?? 1024 * 1024;
+  try {
+    for await (const chunk of streamCommand('journalctl', args, { signal })) {
+      parts.push(chunk as Buffer);
+      sizeBytes += (chunk as Buffer).length;
+      if (sizeBytes >= limitBytes) break;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return [`(not to be read: ${describeError(error)})`];
+  }
+  const text = Buffer.concat(parts).subarray(0, limitBytes).toString('utf8');
+  const isCut = sizeBytes >= limitBytes;
+  return [
+    ...linesOf(text)
+      .reverse()
+      .slice(isCut ? 1 : 0),
+  ];
+}
+
+async function fileLines(path: string, { since, mostBytes }: CollectLogsOptions): Promise<string[]> {
+  const limitBytes = mostBytes ?? 1024 * 1024;
+  try {
+    await using file = await open(path, 'r');
+    const { size, mtimeMs } = await file.stat();
+    if (since !== null && mtimeMs < Date.parse(since)) return [];
+    const start = Math.max(0, size - limitBytes);
+    const buffer = Buffer.alloc(size - start);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+    return linesOf(buffer.subarray(0, bytesRead).toString('utf8')).slice(start === 0 ? 0 : 1);
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return ['(does not exist)'];
+    return [
+      `(not to be read: ${describeError(new ProvisionError('permission', `${path} cannot be read`, { cause }))})`,
+    ];
+  }
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split('\n').map((line) => line.slice(0, lineCharacters));
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+function* inPieces(lines: readonly string[]): Generator<string[]> {
+  let piece: string[] = [];
+  let sizeBytes = 0;
+  for (const line of lines) {
+    const lineBytes = Buffer.byteLength(JSON.stringify(line)) + 1;
+    if (sizeBytes + lineBytes > frameBytes - 1024 && piece.length > 0) {
+      yield piece;
+      piece = [];
+      sizeBytes = 0;
+    }
+    piece.push(line);
+    sizeBytes += lineBytes;
+  }
+  if (piece.length > 0) yield piece;
+}
