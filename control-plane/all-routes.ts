@@ -1,5 +1,12 @@
 import type { ServerContext } from './context.ts';
+import type { Enrolment } from './enrolment/enrolment.ts';
+import { enrolmentRoutes } from './enrolment/enrolment-routes.ts';
 import type { Route } from './http/route.ts';
+import { imageRoutes } from './images/image-routes.ts';
+import { registryCredentialRoutes } from './images/registry-credentials/registry-credential-routes.ts';
+import { liveRoutes } from './live/live-routes.ts';
+import { machineRoutes } from './machines/machine-routes.ts';
+import { provisionRoutes } from './provisions/provision-routes.ts';
 import type { AgentHub, CommandQueue, ProvisionService, RenderMachine } from './services.ts';
 
 export interface Services {
@@ -7,9 +14,10 @@ export interface Services {
   readonly commands: CommandQueue;
   readonly provisions: ProvisionService;
   readonly renderMachine: RenderMachine;
+  readonly enrolment: Enrolment;
 }
 
 /** Every endpoint of the server, one line per group. VIPs, routes, route policy sets and secrets backends come here. */
-export function allRoutes(_context: ServerContext, _services: Services): Route[] {
-  return [];
+export function allRoutes(_context: ServerContext, services: Services): Route[] {
+  return [...enrolmentRoutes(services.enrolment)];
 }

@@ -135,7 +135,8 @@ export function saveRunState(db: DatabaseSync, uuid: string, state: RunState): v
   );
 }
 
-function runOf(row: Row): StoredRun {
+/** A row of `provisions`. */
+export function runOf(row: Row): StoredRun {
   const settings = runSettingsSchema.parse(json(row, 'args'));
   return {
     uuid: text(row, 'uuid'),

@@ -1,0 +1,35 @@
+import type { MachineListItem } from '../../protocol/api/machines.ts';
+import type { LastRun } from './last-runs.ts';
+
+export interface ProvisionStateFacts {
+  readonly run: LastRun | null;
+  /** The installer is running on the machine now. */
+  readonly isInInstaller: boolean;
+  /** A run has ended well, or the machine enrolled from a system that was installed otherwise. */
+  readonly wasInstalled: boolean;
+}
+
+/** The word that the machine list shows for a machine's installation. */
+export function provisionStateOf({
+  run,
+  isInInstaller,
+  wasInstalled,
+}: ProvisionStateFacts): MachineListItem['provision_state'] {
+  switch (run?.summary.status) {
+    case 'queued':
+      return 'Install pending';
+    case 'in_progress':
+      return 'Installing';
+    case 'error':
+    case 'timeout':
+    case 'render_failed':
+      return 'Failed';
+    case 'canceled':
+      // Its disk was touched, so that what was there before is gone.
+      if (run.diskState === 'erased' || run.diskState === 'partial') return 'Failed';
+      break;
+    default:
+      break;
+  }
+  return isInInstaller || !wasInstalled ? 'Discovery mode' : 'Installed';
+}
