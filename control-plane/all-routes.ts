@@ -18,6 +18,13 @@ export interface Services {
 }
 
 /** Every endpoint of the server, one line per group. VIPs, routes, route policy sets and secrets backends come here. */
-export function allRoutes(_context: ServerContext, services: Services): Route[] {
-  return [...enrolmentRoutes(services.enrolment)];
+export function allRoutes(context: ServerContext, services: Services): Route[] {
+  return [
+    ...enrolmentRoutes(services.enrolment),
+    ...machineRoutes(context, services),
+    ...provisionRoutes(context, services),
+    ...imageRoutes(context),
+    ...registryCredentialRoutes(context),
+    ...liveRoutes(context, services),
+  ];
 }
