@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { Services } from '../all-routes.ts';
 import type { ServerContext } from '../context.ts';
+import { Enrolment } from '../enrolment/enrolment.ts';
 import { ServerMetrics } from './server-metrics.ts';
 
 export interface ServerParts {
@@ -18,7 +19,7 @@ export function makeServices(context: ServerContext, _server: Server): ServerPar
   const missing = (): never => {
     throw new ProvisionError('not_implemented', 'this part of the server is not there yet');
   };
-  const services: Services = {
+  const parts: Omit<Services, 'enrolment'> = {
     hub: {
       isConnected: () => false,
       send: () => false,
@@ -42,6 +43,11 @@ export function makeServices(context: ServerContext, _server: Server): ServerPar
     },
     renderMachine: missing,
   };
+  const enrolment = new Enrolment(context, {
+    hub: parts.hub,
+    onAdopted: (machineUuid) => parts.provisions.onAdopted(machineUuid),
+  });
+  const services: Services = { ...parts, enrolment };
   return {
     services,
     metrics: new ServerMetrics(context, () => 0),
