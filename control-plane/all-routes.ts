@@ -1,3 +1,4 @@
+import { commandRoutes } from './agents/command-routes.ts';
 import type { ServerContext } from './context.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import { enrolmentRoutes } from './enrolment/enrolment-routes.ts';
@@ -23,6 +24,7 @@ export function allRoutes(context: ServerContext, services: Services): Route[] {
     ...enrolmentRoutes(services.enrolment),
     ...machineRoutes(context, services),
     ...provisionRoutes(context, services),
+    ...commandRoutes(context, services),
     ...imageRoutes(context),
     ...registryCredentialRoutes(context),
     ...liveRoutes(context, services),

@@ -124,12 +124,6 @@ export class StoredCommandQueue implements CommandQueue {
     }
   }
 
-  /** How many replies came after the outcome. */
-  ignoredReplies(commandUuid: string): number {
-    const row = this.#context.db.prepare('SELECT ignored_replies FROM commands WHERE uuid = ?').get(commandUuid);
-    return Number(row?.['ignored_replies'] ?? 0);
-  }
-
   /** Later than the machine's last command, whatever the clock says. */
   #nextIssueTime(machineUuid: string): string {
     const row = this.#context.db
