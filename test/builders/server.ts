@@ -29,6 +29,7 @@ export interface TestServerOptions {
   readonly settings?: Partial<ServerSettings>;
   readonly clock?: Clock;
   readonly log?: Logger;
+  readonly certificateCheckMs?: number;
   /** For a data directory that has one already. */
   readonly adminToken?: string;
 }
@@ -48,6 +49,7 @@ export async function startTestServer(resources: Resources, options: TestServerO
   const server = await startServer(settings, {
     log: options.log ?? silentLogger,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.certificateCheckMs === undefined ? {} : { certificateCheckMs: options.certificateCheckMs }),
   });
   resources.defer('close the server', () => server.close());
   const { context, services, port } = server;
