@@ -1,5 +1,7 @@
 import { commandRoutes } from './agents/command-routes.ts';
 import type { ServerContext } from './context.ts';
+import { bootRoutes } from './downloads/boot-routes.ts';
+import { downloadRoutes } from './downloads/download-routes.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import { enrolmentRoutes } from './enrolment/enrolment-routes.ts';
 import type { Route } from './http/route.ts';
@@ -28,5 +30,7 @@ export function allRoutes(context: ServerContext, services: Services): Route[] {
     ...imageRoutes(context),
     ...registryCredentialRoutes(context),
     ...liveRoutes(context, services),
+    ...downloadRoutes(context),
+    ...bootRoutes(context),
   ];
 }

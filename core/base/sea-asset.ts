@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { getAsset, getRawAsset, isSea as nodeIsSea } from 'node:sea';
 import { errnoOf, ProvisionError } from './errors.ts';
 import { layDownAsset } from './lay-down-asset.ts';
@@ -9,6 +10,14 @@ const assetManifestName = 'assets.json';
 /** True in the built binary, false when run from source. */
 export function isSea(): boolean {
   return nodeIsSea();
+}
+
+/**
+ * The text of a file that travels with the program: from source the file itself, in the built binary the SEA asset `name`.
+ * @param source Where it lies in the repository.
+ */
+export function assetText(name: string, source: URL): string {
+  return isSea() ? getAsset(name, 'utf8') : readFileSync(source, 'utf8');
 }
 
 /**

@@ -46,7 +46,8 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const outDir = options.outDir ?? distDir;
   const bundleDir = join(outDir, 'bundle');
   const result = { binary: join(outDir, 'durantic'), bundleDir, archive: join(outDir, archiveName) };
-  const assets = { 'durantic-native.node': await nativeAddon() };
+  const addon = await nativeAddon();
+  const assets = { 'durantic-native.node': addon, 'install.sh': join(repoDir, 'installer', 'install.sh') };
   const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
   const program = await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source);
   const key = inputKey(
@@ -60,7 +61,7 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   mkdirSync(outDir, { recursive: true });
   const workDir = mkdtempSync(join(outDir, '.build-'));
   try {
-    for (const [name, file] of Object.entries(assets)) requireFloor(name, await glibcNeeded(file));
+    requireFloor('durantic-native.node', await glibcNeeded(addon));
     const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as Record<string, unknown>;
     const stripped = options.cacheDir ?? cacheDir;
     const binary = await makeSea({ program, assets, options: seaOptions, workDir, cacheDir: stripped });

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { ProvisionError } from '../../core/base/errors.ts';
+import { findIsoBlock } from '../../core/boot-block/find-iso-block.ts';
+import { encodeIsoBlock } from '../../core/boot-block/iso-block.ts';
+import { parseMacAddress } from '../../protocol/ip-parameter.ts';
+import { bootTokenSchema } from '../../protocol/kernel-parameter-definitions.ts';
+import { formatKernelParameters, noKernelParameters } from '../../protocol/kernel-parameters.ts';
+import type { ServerContext } from '../context.ts';
+import { issueBootToken } from '../enrolment/known-machine.ts';
+import { ApiError } from '../http/api-error.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+import { openAsset } from './asset-files.ts';
+import { chainScript, installerScript, localBootScript } from './ipxe-script.ts';
+import { KeptResults } from './kept-results.ts';
+import { PatchedSource } from './patched-source.ts';
+import { bootOrigin, publicOrigin } from './request-origin.ts';
+import { sendSource } from './send-source.ts';
+
+/** iPXE sends the value of a setting that it does not have as nothing. */
+const optionalToken = z.union([bootTokenSchema, z.literal('')]).optional();
+
+/** More addresses than a machine has interfaces are somebody trying addresses. */
+const mostMacs = 16;
+
+/** What firmware and the installer's boot media are made of (control-plane.md, "Network boot"). */
+export function bootRoutes(context: ServerContext): Route[] {
+  return [ipxeRoute(context), kernelRoute(context), isoRoute(context)];
+}
+
+function ipxeRoute(context: ServerContext): Route {
+  const mac = z.union([z.string(), z.array(z.string()).max(mostMacs)]).optional();
+  return defineRoute({
+    method: 'GET',
+    path: '/boot/ipxe',
+    operationId: 'boot_api_ipxe_script',
+    tag: 'downloads',
+    summary: 'Get the iPXE script for a bootstrap token or for the MAC addresses of a machine',
+    access: 'public',
+    query: z.object({ token: optionalToken, mac }),
+    responses: { 200: z.string() },
+    contentType: 'text/plain; charset=utf-8',
+    handle: async ({ query, raw, reply }) => {
+      reply.header('cache-control', 'no-store');
+      const origin = bootOrigin(context, raw);
+      const given = [query.mac ?? []].flat().filter((text) => text !== '');
+      const token = query.token || (await tokenOfFirst(context, given));
+      if (token !== null) {
+        const server = publicOrigin(context, raw);
+        return installerScript(origin, kernelWords({ server, pin: context.pin, token }));
+      }
+      return query.mac === undefined ? chainScript(origin) : localBootScript();
+    },
+  });
+}
+
+async function tokenOfFirst(context: ServerContext, macs: readonly string[]): Promise<string | null> {
+  // Firmware has addresses of other forms too (InfiniBand): they are nobody's.
+  for (const mac of new Set(macs.map(parseMacAddress))) {
+    const issued = mac === null ? null : await issueBootToken(context, mac);
+    if (issued !== null) return issued.token;
+  }
+  return null;
+}
+
+function kernelWords(settings: { server: string; pin: string | null; token: string }): readonly string[] {
+  const words = formatKernelParameters({ ...noKernelParameters, ...settings });
+  if ('value' in words) return words.value;
+  throw new ApiError(422, words.problem);
+}
+
+function kernelRoute(context: ServerContext): Route {
+  return defineRoute({
+    method: 'GET',
+    path: '/boot/vmlinuz',
+    operationId: 'boot_api_kernel',
+    tag: 'downloads',
+    summary: 'Download the kernel of the installer, which holds its initramfs',
+    access: 'public',
+    responses: { 200: z.string() },
+    errors: [404, 503],
+    contentType: 'application/octet-stream',
+    handle: async (request) =>
+      await sendSource(request, await openAsset('kernel', context), {
+        contentType: 'application/octet-stream',
+        fileName: 'vmlinuz',
+        log: context.log,
+      }),
+  });
+}
+
+function isoRoute(context: ServerContext): Route {
+  const blockOffsets = new KeptResults(async ({ handle }) => await findIsoBlock(handle));
+  return defineRoute({
+    method: 'GET',
+    path: '/boot/installer.iso',
+    operationId: 'boot_api_installer_iso',
+    tag: 'downloads',
+    summary: 'Download the installer ISO, told of this server and of the token that is given',
+    access: 'public',
+    query: z.object({ token: optionalToken }),
+    responses: { 200: z.string() },
+    errors: [404, 409, 503],
+    contentType: 'application/x-iso9660-image',
+    handle: async (request) => {
+      const block = isoBlock(context, { server: publicOrigin(context, request.raw), token: request.query.token ?? '' });
+      const iso = await openAsset('iso', context);
+      try {
+        const source = new PatchedSource(iso, block, await blockOffsets.of(iso));
+        return await sendSource(request, source, {
+          contentType: 'application/x-iso9660-image',
+          fileName: 'durantic-installer.iso',
+          cacheControl: 'no-store',
+          log: context.log,
+        });
+      } catch (error) {
+        await iso[Symbol.asyncDispose]();
+        if (!(error instanceof ProvisionError) || error.code !== 'iso_block_invalid') throw error;
+        throw new ApiError(409, `${error.message}; build it again with ./scripts/build-installer`);
+      }
+    },
+  });
+}
+
+function isoBlock({ pin }: ServerContext, { server, token }: { server: string; token: string }): Buffer {
+  try {
+    return encodeIsoBlock({ server, ...(pin === null ? {} : { pin }), ...(token === '' ? {} : { token }) });
+  } catch (error) {
+    if (error instanceof ProvisionError) throw new ApiError(422, error.message);
+    throw error;
+  }
+}
