@@ -2,7 +2,7 @@ import { closeCodes } from '../../protocol/agent-frames.ts';
 import { machineFactsSchema } from '../../protocol/machine-facts.ts';
 import { ApiError, notFound, unprocessable } from '../http/api-error.ts';
 import { transaction } from '../store/open-database.ts';
-import { json, type Row, text, textList, textOrNull } from '../store/row-values.ts';
+import { json, type Row, text, textList, textOrNull, timeOrNull } from '../store/row-values.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { KeyHolder } from './find-machines.ts';
 import { isSilent } from './is-silent.ts';
@@ -56,7 +56,7 @@ function adopt(enrolment: Enrolment, { machineUuid, fromUuid }: Adoption, silent
   if (hasActiveRun(enrolment, fromUuid)) throw new ApiError(409, `machine ${fromUuid} has an active run`);
   const heldKey = textOrNull(old, 'public_key');
   if (heldKey !== null && heldKey !== silentKey) {
-    return { ask: { uuid: machineUuid, publicKey: heldKey, keySinceMs: Date.parse(text(old, 'key_since')) } };
+    return { ask: { uuid: machineUuid, publicKey: heldKey, keySinceMs: timeOrNull(old, 'key_since') ?? 0 } };
   }
   context.db.prepare('DELETE FROM machines WHERE uuid = ?').run(fromUuid);
   replaceKey(context, machineUuid, newKey);

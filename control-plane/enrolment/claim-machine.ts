@@ -2,7 +2,7 @@ import { closeCodes } from '../../protocol/agent-frames.ts';
 import { timestampOf } from '../context.ts';
 import { ApiError } from '../http/api-error.ts';
 import { transaction } from '../store/open-database.ts';
-import { text, textList, textOrNull } from '../store/row-values.ts';
+import { textList, textOrNull, timeOrNull } from '../store/row-values.ts';
 import { type Enrolled, type EnrolRequest, enrolKnownKey } from './enrol-machine.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { KeyHolder } from './find-machines.ts';
@@ -58,7 +58,7 @@ function claim(enrolment: Enrolment, request: ClaimRequest, silentKey: string | 
   if (row === undefined) return { kind: 'refused' };
   const heldKey = textOrNull(row, 'public_key');
   if (heldKey !== null && heldKey !== silentKey) {
-    const keySinceMs = Date.parse(text(row, 'key_since'));
+    const keySinceMs = timeOrNull(row, 'key_since') ?? 0;
     return { kind: 'ask', holder: { uuid: machineUuid, publicKey: heldKey, keySinceMs } };
   }
   context.db.prepare('UPDATE boot_tokens SET used_at = ? WHERE jti = ?').run(timestampOf(context.clock), jti);

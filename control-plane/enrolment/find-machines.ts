@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { timeOrNull } from '../store/row-values.ts';
 import type { Recognition } from './recognition.ts';
 
 /** A machine and the key that another one may be about to replace. */
@@ -41,7 +42,7 @@ export function findRekeyCandidate(
   return {
     uuid: String(row['uuid']),
     publicKey: String(row['public_key']),
-    keySinceMs: Date.parse(String(row['key_since'])),
+    keySinceMs: timeOrNull(row, 'key_since') ?? 0,
   };
 }
 

@@ -9,6 +9,9 @@ export interface RateLimit {
   readonly maxKeys: number;
 }
 
+/** What sums of fractions may lack of a whole, so that the wait that was named is enough. */
+const rounding = 1e-6;
+
 interface Level {
   left: number;
   atMs: number;
@@ -34,7 +37,7 @@ export class RateLimiter {
   /** Seconds until the key has one left, rounded up; 0 when it has. Takes nothing. */
   waitSeconds(key: string): number {
     const { left } = this.#levelOf(key);
-    return left >= 1 ? 0 : Math.ceil((1 - left) / this.#limit.perSecond);
+    return left >= 1 - rounding ? 0 : Math.ceil((1 - rounding - left) / this.#limit.perSecond);
   }
 
   /** Takes one. @returns 0, or the seconds to wait when there was none to take. */
@@ -42,7 +45,7 @@ export class RateLimiter {
     const wait = this.waitSeconds(key);
     if (wait > 0) return wait;
     const level = this.#levelOf(key);
-    level.left -= 1;
+    level.left = Math.max(0, level.left - 1);
     this.#levels.set(key, level);
     const oldest = this.#levels.keys().next();
     if (this.#levels.size > this.#limit.maxKeys && oldest.done !== true) this.#levels.delete(oldest.value);
