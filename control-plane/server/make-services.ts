@@ -1,57 +1,77 @@
 import type { Server } from 'node:http';
+import { describeError } from '../../core/base/describe-error.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
+import { type AgentHubOptions, createAgentHub } from '../agents/create-agent-hub.ts';
 import type { Services } from '../all-routes.ts';
 import type { ServerContext } from '../context.ts';
 import { Enrolment } from '../enrolment/enrolment.ts';
+import { createProvisionService, type ProvisionServiceDependencies } from '../provisions/provision-service.ts';
+import type { AgentFrameListener, ProvisionService } from '../services.ts';
 import { ServerMetrics } from './server-metrics.ts';
 
 export interface ServerParts {
   readonly services: Services;
   readonly metrics: ServerMetrics;
-  /** Tells every agent that the server is stopping. */
-  sendAgentsAway(): void;
-  /** Ends what runs in the background. */
+  /** Gives agents' WebSocket upgrades of a server to the hub. */
+  attachAgents(server: Server): void;
+  /** Tells every agent that the server is stopping, and ends what runs in the background. */
   close(): Promise<void>;
 }
 
-/** Puts the parts of the server together. @param server Gets the agents' WebSocket upgrade. */
-export function makeServices(context: ServerContext, _server: Server): ServerParts {
-  const missing = (): never => {
+export type RegistryCa = ProvisionServiceDependencies['registryCa'];
+
+/** How often queued runs and time-outs are looked after. */
+const tickMs = 2000;
+
+/** Puts the parts of the server together. Hub and provisions need each other; each reads the other when it is used. */
+export function makeServices(context: ServerContext, registryCa?: RegistryCa): ServerParts {
+  const renderMachine = (): never => {
     throw new ProvisionError('not_implemented', 'this part of the server is not there yet');
   };
-  const parts: Omit<Services, 'enrolment'> = {
-    hub: {
-      isConnected: () => false,
-      send: () => false,
-      answersPing: async () => false,
-      disconnect: () => undefined,
-      lastSeenAt: () => null,
-      pushConfig: () => undefined,
-    },
-    commands: { enqueue: missing, get: () => null, list: () => [], cancel: () => false },
-    provisions: {
-      listener: {},
-      buildArgs: () => null,
-      tick: async () => undefined,
-      queue: missing,
-      cancel: missing,
-      clear: missing,
-      discover: missing,
-      onAdopted: () => undefined,
-      settled: async () => undefined,
-      close: async () => undefined,
-    },
-    renderMachine: missing,
+  const listeners: AgentFrameListener[] = [];
+  const source: AgentHubOptions = {
+    listeners,
+    buildProvisionArgs: (provisionUuid) => provisions.buildArgs(provisionUuid),
   };
-  const enrolment = new Enrolment(context, {
-    hub: parts.hub,
-    onAdopted: (machineUuid) => parts.provisions.onAdopted(machineUuid),
+  const agents = createAgentHub(context, source);
+  const { hub, commands } = agents;
+  const provisions: ProvisionService = createProvisionService(context, {
+    hub,
+    commands,
+    renderMachine,
+    ...(registryCa === undefined ? {} : { registryCa }),
   });
-  const services: Services = { ...parts, enrolment };
+  const enrolment = new Enrolment(context, {
+    hub,
+    onAdopted: (machineUuid) => provisions.onAdopted(machineUuid),
+  });
+  const metrics = new ServerMetrics(context, { agentCounts: () => agents.counts(), enrolment: enrolment.counters });
+  listeners.push(provisions.listener, metrics.listener);
+  const ticking = keepTicking(context, provisions);
   return {
-    services,
-    metrics: new ServerMetrics(context, () => 0),
-    sendAgentsAway: () => undefined,
-    close: async () => undefined,
+    services: { hub, commands, provisions, renderMachine, enrolment },
+    metrics,
+    attachAgents: (server) => agents.attach(server),
+    close: async () => {
+      clearInterval(ticking);
+      await provisions.close();
+      await agents.close();
+    },
   };
+}
+
+function keepTicking({ log }: ServerContext, provisions: ProvisionService): NodeJS.Timeout {
+  let isRunning = false;
+  const tick = async (): Promise<void> => {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      await provisions.tick();
+    } catch (error) {
+      log.error({ error: describeError(error) }, 'the runs could not be looked after');
+    } finally {
+      isRunning = false;
+    }
+  };
+  return setInterval(() => void tick(), tickMs);
 }

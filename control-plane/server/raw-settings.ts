@@ -9,6 +9,7 @@ export const settingNames = [
   'tls-key',
   'tls-ca',
   'plain-http',
+  'registry-ca',
   'log-level',
 ] as const;
 

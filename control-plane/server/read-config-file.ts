@@ -4,7 +4,7 @@ import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument } from 'y
 import { ProvisionError } from '../../core/base/errors.ts';
 import { isSettingName, type RawSettings, type RawValue, type SettingName, settingNames } from './raw-settings.ts';
 
-const pathSettings: readonly SettingName[] = ['data-dir', 'assets', 'tls-cert', 'tls-key', 'tls-ca'];
+const pathSettings: readonly SettingName[] = ['data-dir', 'assets', 'tls-cert', 'tls-key', 'tls-ca', 'registry-ca'];
 
 /**
  * Reads a configuration file: a YAML map with the names of the flags; `public-url` may be a list. Relative paths start

@@ -28,6 +28,7 @@ export function readSettings(flags: RawSettings, configFile: string | null): Ser
     httpBoot: one(raw, 'http-boot', parseListenAddress) ?? null,
     assetsDir: one(raw, 'assets', (text) => text) ?? null,
     tls: tlsOf(raw, isPlain),
+    registryCaFile: one(raw, 'registry-ca', (text) => text) ?? null,
     logLevel: one(raw, 'log-level', parseLogLevel) ?? 'info',
   };
 }

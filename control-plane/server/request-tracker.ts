@@ -3,8 +3,14 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 /** The requests that are being answered, so that a server that stops can wait for them. */
 export class RequestTracker {
   readonly #running = new Map<ServerResponse, IncomingMessage>();
+  readonly #isEndless: (request: IncomingMessage) => boolean;
   #idle: (() => void) | undefined;
   #isDraining = false;
+
+  /** @param isEndless True for a request whose answer only ends when one side ends it. */
+  constructor(isEndless: (request: IncomingMessage) => boolean) {
+    this.#isEndless = isEndless;
+  }
 
   get isDraining(): boolean {
     return this.#isDraining;
@@ -28,13 +34,13 @@ export class RequestTracker {
   }
 
   /**
-   * Waits for the running requests; streams of events, which have no end of their own, are ended at once.
+   * Waits for the running requests; endless ones are ended at once.
    * @returns False when some still ran after `timeoutMs`.
    */
   async drain(timeoutMs: number): Promise<boolean> {
     this.#isDraining = true;
     for (const [response, request] of this.#running) {
-      if (isEventStream(request, response)) response.end();
+      if (this.#isEndless(request)) response.end();
       else if (!response.headersSent) response.setHeader('connection', 'close');
     }
     if (this.#running.size === 0) return true;
@@ -46,9 +52,4 @@ export class RequestTracker {
       };
     });
   }
-}
-
-function isEventStream(request: IncomingMessage, response: ServerResponse): boolean {
-  const type = response.getHeader('content-type') ?? request.headers.accept;
-  return response.headersSent && String(type).startsWith('text/event-stream');
 }

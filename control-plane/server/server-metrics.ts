@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ServerContext } from '../context.ts';
+import type { EnrolmentCounters } from '../enrolment/enrolment.ts';
 import type { AgentFrameListener, StoredCommand } from '../services.ts';
 
 export interface FinishedRequest {
@@ -10,8 +11,11 @@ export interface FinishedRequest {
   readonly seconds: number;
 }
 
-/** Path of enrolment by token, whose outcomes are counted (protocol/enrolment.ts). */
-const enrolRoute = '/api/agent/enroll';
+export interface MetricsSources {
+  /** Machines with a live socket, and sockets that have not said hello. */
+  readonly agentCounts: () => { readonly connected: number; readonly waiting: number };
+  readonly enrolment: EnrolmentCounters;
+}
 
 /** The server's figures in Prometheus' terms; nothing in them names a machine, a user or an object. */
 export class ServerMetrics {
@@ -19,11 +23,9 @@ export class ServerMetrics {
   /** For the hub: measures how long commands take. */
   readonly listener: AgentFrameListener;
   readonly #requests: Histogram<'method' | 'route' | 'status'>;
-  readonly #enrolments: Counter<'outcome'>;
   readonly #commands: Histogram<'kind' | 'outcome'>;
 
-  /** @param connectedCount Number of agents with a live socket. */
-  constructor(context: ServerContext, connectedCount: () => number) {
+  constructor(context: ServerContext, sources: MetricsSources) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#requests = new Histogram({
@@ -33,12 +35,6 @@ export class ServerMetrics {
       buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
       registers,
     });
-    this.#enrolments = new Counter({
-      name: 'durantic_enrolments_total',
-      help: 'Enrolments by token since the start: new machines, known keys, refusals',
-      labelNames: ['outcome'],
-      registers,
-    });
     this.#commands = new Histogram({
       name: 'durantic_command_duration_seconds',
       help: 'Time from sending a command to its outcome',
@@ -46,27 +42,47 @@ export class ServerMetrics {
       buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000],
       registers,
     });
-    for (const outcome of ['new', 'known', 'refused']) this.#enrolments.inc({ outcome }, 0);
-    const connected: Gauge = new Gauge({
-      name: 'durantic_agents_connected',
-      help: 'Agents with a live socket',
-      collect: () => connected.set(connectedCount()),
-      registers,
-    });
+    addMemoryFigures(this.registry, sources);
     addDatabaseGauges(this.registry, context);
     this.listener = { commandEnded: (command) => this.#observeCommand(command) };
   }
 
   observeRequest({ method, route, status, seconds }: FinishedRequest): void {
     this.#requests.observe({ method, route, status }, seconds);
-    if (route !== enrolRoute || method !== 'POST') return;
-    this.#enrolments.inc({ outcome: status === 201 ? 'new' : status === 200 ? 'known' : 'refused' });
   }
 
   #observeCommand({ kind, status, sentAt, finishedAt }: StoredCommand): void {
     if (sentAt === null || finishedAt === null) return;
     this.#commands.observe({ kind, outcome: status }, (Date.parse(finishedAt) - Date.parse(sentAt)) / 1000);
   }
+}
+
+/** Figures that the parts of the server keep in memory. */
+function addMemoryFigures(registry: Registry, { agentCounts, enrolment }: MetricsSources): void {
+  const registers = [registry];
+  const agents: Gauge<'state'> = new Gauge({
+    name: 'durantic_agent_sockets',
+    help: 'Sockets of agents: connected ones have said hello, waiting ones have not yet',
+    labelNames: ['state'],
+    collect: () => {
+      for (const [state, count] of Object.entries(agentCounts())) agents.set({ state }, count);
+    },
+    registers,
+  });
+  const enrolments: Counter<'event'> = new Counter({
+    name: 'durantic_enrolment_events_total',
+    help: 'What happened in enrolment since the server started',
+    labelNames: ['event'],
+    collect: () => {
+      enrolments.reset();
+      for (const [name, count] of Object.entries(enrolment)) enrolments.inc({ event: snakeCase(name) }, count);
+    },
+    registers,
+  });
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 const provisionStatuses = [

@@ -29,6 +29,8 @@ export interface ServerSettings {
   readonly httpBoot: ListenAddress | null;
   readonly assetsDir: string | null;
   readonly tls: TlsSettings;
+  /** PEM of CAs of registries, trusted besides the system's, by this server and by machines; null: none. */
+  readonly registryCaFile: string | null;
   readonly logLevel: LogLevel;
 }
 

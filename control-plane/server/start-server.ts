@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from '../../core/base/logger.ts';
 import { allRoutes, type Services } from '../all-routes.ts';
 import type { Clock, ServerContext } from '../context.ts';
@@ -5,6 +6,7 @@ import { EventBus } from '../live/event-bus.ts';
 import { firmwareUrlOf, isFirmwareRoute } from './firmware-boot.ts';
 import { makeServices } from './make-services.ts';
 import { type OpenDataDir, openDataDir, urlsOf } from './open-data-dir.ts';
+import { readRegistryCa } from './read-registry-ca.ts';
 import { renewCertificate } from './renew-certificate.ts';
 import { RequestTracker } from './request-tracker.ts';
 import { serveRoutes } from './serve-routes.ts';
@@ -49,9 +51,10 @@ export async function startServer(settings: ServerSettings, options: StartOption
   const web = undo.use(await WebServer.listen(settings.listen, data.identity));
   const boot = settings.httpBoot === null ? null : undo.use(await WebServer.listen(settings.httpBoot, null));
   const context = makeContext({ settings, data, web, boot, clock, log: options.log });
-  const tracker = new RequestTracker();
-  const parts = makeServices(context, web.server);
+  const tracker = new RequestTracker(isEndless);
+  const parts = makeServices(context, readRegistryCa(settings.registryCaFile));
   undo.defer(() => parts.close());
+  parts.attachAgents(web.server);
   const health = healthRoute({ db: data.db, log: options.log, tracker });
   const routes = allRoutes(context, parts.services);
   const served = { context, metrics: parts.metrics, tracker };
@@ -62,13 +65,14 @@ export async function startServer(settings: ServerSettings, options: StartOption
   undo.defer(keepCertificate(data, web, options));
   const opened = undo.move();
   const close = async (): Promise<void> => {
-    parts.sendAgentsAway();
-    const ended = Promise.all([web.close(), boot?.close()]);
+    const ended = Promise.all([web.close(), boot?.close(), parts.close()]);
     const isDone = await tracker.drain(drainMs);
     if (!isDone) options.log.warn({ running: tracker.runningCount }, 'requests that take too long are cut off');
     web.cut();
     boot?.cut();
     await ended;
+    // What the last requests gave to others to write is written in the next turn.
+    await new Promise((resolve) => setImmediate(resolve));
     await opened.disposeAsync();
   };
   let closing: Promise<void> | undefined;
@@ -83,6 +87,11 @@ export async function startServer(settings: ServerSettings, options: StartOption
       await closing;
     },
   };
+}
+
+/** Streams of events go on until one side ends them. */
+function isEndless({ url }: IncomingMessage): boolean {
+  return /^\/api\/events\/?(\?|$)/.test(url ?? '');
 }
 
 interface ContextParts {

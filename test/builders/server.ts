@@ -43,6 +43,7 @@ export async function startTestServer(resources: Resources, options: TestServerO
     httpBoot: null,
     assetsDir: null,
     tls: { kind: 'own' },
+    registryCaFile: null,
     logLevel: 'error',
     ...options.settings,
   };

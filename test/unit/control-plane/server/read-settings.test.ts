@@ -39,6 +39,7 @@ test('a data directory is enough', () => {
     httpBoot: null,
     assetsDir: null,
     tls: { kind: 'own' },
+    registryCaFile: null,
     logLevel: 'info',
   });
 });
@@ -57,6 +58,7 @@ test('every setting can stand in the file; relative paths start at its folder', 
       'tls-cert: tls/server.crt',
       'tls-key: tls/server.key',
       'tls-ca: tls/ca.crt',
+      'registry-ca: registry.pem',
       'plain-http: false',
       'log-level: debug',
     ].join('\n'),
@@ -73,6 +75,7 @@ test('every setting can stand in the file; relative paths start at its folder', 
       keyFile: join(dir, 'tls/server.key'),
       caFile: join(dir, 'tls/ca.crt'),
     },
+    registryCaFile: join(dir, 'registry.pem'),
     logLevel: 'debug',
   });
 });
