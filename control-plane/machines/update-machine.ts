@@ -40,6 +40,9 @@ export function updateMachine(source: MachineSource, machineUuid: string, update
       const stored = typeof value === 'boolean' ? Number(value) : value;
       db.prepare(`UPDATE machines SET ${column} = ? WHERE uuid = ?`).run(stored, machineUuid);
     }
+    if (update.hostname !== undefined) {
+      db.prepare('UPDATE machines SET chosen_hostname = hostname WHERE uuid = ?').run(machineUuid);
+    }
     if (update.mesh_network_uuid !== undefined) assignMesh(context, machineUuid, update.mesh_network_uuid);
     const hasOtherRoles = update.role_names !== undefined && setRoles(context, machineUuid, update.role_names);
     const isInstalledOtherwise = installedFields.some(

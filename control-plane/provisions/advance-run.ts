@@ -58,10 +58,8 @@ function applyRefusal(run: RunState, input: Extract<RunInput, { type: 'refused' 
 function applyCancel(run: RunState, { reach }: Extract<RunInput, { type: 'cancel' }>, nowMs: number): RunState {
   const canceled = (message: string, diskState: string | null): RunState =>
     endRun(run, { status: 'canceled', code: 'aborted', message, diskState }, nowMs);
-  if (run.commandUuid === null || (run.status === 'queued' && reach === 'none')) {
-    return canceled('canceled before it began', 'untouched');
-  }
   if (run.bootingAtMs !== null) return canceled('canceled after the system was installed', 'complete');
+  if (run.commandUuid === null || reach === 'none') return canceled('canceled before it began', 'untouched');
   if (reach !== 'connected') {
     return canceled('canceled while the machine was not connected; it is told to stop when it is back', null);
   }

@@ -19,6 +19,10 @@ export function provisionListener(context: ServerContext, keeper: RunKeeper): Ag
 }
 
 function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string, hello: Hello): void {
+  // The machine has just said what it calls itself; the operator's name stays, and comes onto it with the next run.
+  context.db
+    .prepare('UPDATE machines SET hostname = chosen_hostname WHERE uuid = ? AND chosen_hostname IS NOT NULL')
+    .run(machineUuid);
   const run = findActiveRun(context.db, machineUuid);
   if (run === null) return;
   keeper.apply(run.uuid, {

@@ -187,7 +187,10 @@ class Provisions implements ProvisionService {
 
   #reachOf(run: StoredRun): CancelReach {
     if (!this.#keeper.wasSent(run)) return 'none';
-    return this.#dependencies.hub.isConnected(run.machineUuid) ? 'connected' : 'away';
+    if (!this.#dependencies.hub.isConnected(run.machineUuid)) return 'away';
+    // The installed system is about to leave for the installer, which asks for its command anew and finds none.
+    const isInstalled = findMachine(this.#context, run.machineUuid)['mode'] === 'installed';
+    return isInstalled && run.state.bootIds.length === 0 ? 'none' : 'connected';
   }
 
   /** Starts what is due, oldest first, and goes on when a place becomes free. */

@@ -70,7 +70,10 @@ export type RunInput =
   | { readonly type: 'restart'; readonly commandUuid: string; readonly message: string }
   | { readonly type: 'time'; readonly facts: TimeFacts };
 
-/** `none`: the machine has not seen the command; `connected`: it can be asked; `away`: it cannot. */
+/**
+ * `none`: no installer has the command, so that taking it back is enough; `connected`: an installer can be asked to
+ * stop; `away`: it cannot be asked now.
+ */
 export type CancelReach = 'none' | 'connected' | 'away';
 
 export interface TimeFacts {

@@ -104,6 +104,8 @@ export const migrations: readonly string[] = [
     uuid TEXT PRIMARY KEY,
     account_uuid TEXT NOT NULL REFERENCES accounts(uuid) ON DELETE CASCADE,
     hostname TEXT NOT NULL,
+    -- Set by an operator: goes before what the machine calls itself.
+    chosen_hostname TEXT,
     -- Ed25519 x of the JWK; null for a machine that is known by its MAC only and has not enrolled.
     public_key TEXT UNIQUE,
     -- When the machine got that key.
