@@ -11,6 +11,21 @@ const subcommands: readonly Entry[] = [
   { name: 'backup', load: async () => (await import('./server/backup.ts')).backupCommand() },
   { name: 'restore', load: async () => (await import('./server/restore.ts')).restoreCommand() },
   { name: 'api-token', load: async () => (await import('./server/api-token.ts')).apiTokenCommand() },
+  { name: 'token', load: async () => (await import('./server/token.ts')).tokenCommand() },
+  { name: 'approvals', load: async () => (await import('./server/approvals.ts')).approvalsCommand() },
+  { name: 'approve', load: async () => (await import('./server/approvals.ts')).approveCommand() },
+  { name: 'deny', load: async () => (await import('./server/approvals.ts')).denyCommand() },
+  { name: 'machines', load: async () => (await import('./server/machines.ts')).machinesCommand() },
+  { name: 'adopt', load: async () => (await import('./server/machines.ts')).adoptCommand() },
+  { name: 'images', load: async () => (await import('./server/images.ts')).imagesCommand() },
+  {
+    name: 'registry-credentials',
+    load: async () => (await import('./server/registry-credentials.ts')).registryCredentialsCommand(),
+  },
+  { name: 'variables', load: async () => (await import('./server/variables.ts')).variablesCommand() },
+  { name: 'secrets', load: async () => (await import('./server/secrets.ts')).secretsCommand() },
+  { name: 'mesh-networks', load: async () => (await import('./server/mesh-networks.ts')).meshNetworksCommand() },
+  { name: 'account', load: async () => (await import('./server/account.ts')).accountCommand() },
 ];
 
 /** `durantic server`: the control plane and the commands of its operator. */

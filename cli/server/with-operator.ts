@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { ProvisionError } from '../../core/base/errors.ts';
 import type { Operator } from '../../core/operator/operator.ts';
 import type { ConnectionFlags } from '../../core/operator/read-connection.ts';
 import { abortOnSignals } from '../abort-on-signals.ts';
@@ -27,6 +28,18 @@ export function operatorCommand(name: string, description: string): Command {
 /** A group of such commands. */
 export function operatorGroup(name: string, description: string): Command {
   return new Command(name).description(description).helpCommand(false);
+}
+
+/**
+ * Adds the command that runs when none of the group is named. Its operands can only be a mistyped subcommand.
+ */
+export function addDefaultCommand(group: Command, command: Command): Command {
+  command.allowExcessArguments(true).hook('preAction', (_hooked, { args: [name] }) => {
+    if (name === undefined) return;
+    const names = group.commands.map((each) => each.name()).join(', ');
+    throw new ProvisionError('usage', `${group.name()} has no subcommand ${name}; it has ${names}`);
+  });
+  return group.addCommand(command, { isDefault: true });
 }
 
 /** Connects, runs and closes. */

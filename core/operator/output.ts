@@ -1,3 +1,5 @@
+import { type Column, renderTable } from './table.ts';
+
 /** A stream of a process or of a test. */
 export interface OutputStream {
   write(text: string): unknown;
@@ -27,4 +29,16 @@ export function printJson(output: Output, value: unknown): void {
 
 export function printLines(output: Output, lines: readonly string[]): void {
   output.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
+export interface TableOutput<T> {
+  readonly columns: readonly Column<T>[];
+  readonly rows: readonly T[];
+  /** Said on stderr where there is no row: what a person would do next. */
+  readonly empty: string;
+}
+
+export function printTable<T>(output: Output, { columns, rows, empty }: TableOutput<T>): void {
+  if (rows.length === 0) output.stderr.write(`${empty}\n`);
+  else printLines(output, renderTable(columns, rows, tableColumns(output.stdout)));
 }
