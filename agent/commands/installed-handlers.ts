@@ -13,9 +13,7 @@ export interface InstalledHandlersOptions {
 }
 
 const farewellMs = 5000;
-const notHere = (what: string) => ({
-  rejectedBecause: `this version of the agent cannot ${what} on an installed system`,
-});
+const notHere = (what: string) => ({ rejectedBecause: `this version of the agent cannot ${what}` });
 
 /** What the agent of an installed system does, and why it does not do the rest. */
 export function installedHandlers(options: InstalledHandlersOptions = {}): CommandHandlers {
