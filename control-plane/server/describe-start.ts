@@ -32,7 +32,7 @@ function firstSteps(url: string, token: string, pin: string | null): string[] {
   return [
     'Next, in another terminal, make a token with which machines enrol:',
     `  export DURANTIC_ENDPOINT=${url} DURANTIC_API_TOKEN=${token}${pin === null ? '' : ` DURANTIC_PIN=${pin}`}`,
-    '  durantic server bootstrap-token create',
+    '  durantic server token create',
   ];
 }
 
