@@ -58,6 +58,11 @@ export class AgentConnection {
     return this.#isAccepted;
   }
 
+  /** False once either side has begun to close it. */
+  get isOpen(): boolean {
+    return this.#state !== 'closing' && this.#ws.readyState === this.#ws.OPEN;
+  }
+
   /** Inside the transaction that stores the hello. */
   accept(): void {
     this.#isAccepted = true;
@@ -65,7 +70,7 @@ export class AgentConnection {
 
   /** Writes a frame, or one that is text already; false when the socket is closing. */
   send(frame: ServerFrame | string): boolean {
-    if (this.#ws.readyState !== this.#ws.OPEN || this.#state === 'closing') return false;
+    if (!this.isOpen) return false;
     this.#ws.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
     if (this.#ws.bufferedAmount > this.services.limits.unsentBytes) {
       this.close(closeCodes.overload, 'the agent does not read what it is sent');

@@ -58,7 +58,7 @@ export class LiveAgents implements AgentHub {
   }
 
   isConnected(machineUuid: string): boolean {
-    return this.#live.has(machineUuid);
+    return this.#live.get(machineUuid)?.isOpen ?? false;
   }
 
   send(machineUuid: string, frame: ServerFrame): boolean {

@@ -51,7 +51,9 @@ function argsToSend(context: ServerContext, build: ProvisionArgsBuilder, command
   const { provision_uuid: provisionUuid } = command.args as { provision_uuid: string };
   try {
     const value = build(provisionUuid);
-    return value === null ? { outcome: 'canceled', reason: 'its provision does not exist any more' } : { value };
+    return value === null
+      ? { outcome: 'canceled', reason: 'there is nothing to install any more for its run' }
+      : { value };
   } catch (error) {
     const facts = { command_uuid: command.uuid, provision_uuid: provisionUuid, error: describeError(error) };
     context.log.error(facts, 'the arguments of a ProvisionMachine could not be made');

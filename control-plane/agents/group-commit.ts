@@ -67,11 +67,11 @@ export class GroupCommit {
     else this.#scheduled ??= setImmediate(() => this.flush());
   }
 
-  /** Writes everything that waits. Never throws. */
+  /** Writes everything that waits; nothing once the database is closed. Never throws. */
   flush(): void {
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    if (this.#isFlushing || this.#pending.length === 0) return;
+    if (this.#isFlushing || this.#pending.length === 0 || !this.#db.isOpen) return;
     const jobs = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
