@@ -9,8 +9,10 @@ import { imageRoutes } from './images/image-routes.ts';
 import { registryCredentialRoutes } from './images/registry-credentials/registry-credential-routes.ts';
 import { liveRoutes } from './live/live-routes.ts';
 import { machineRoutes } from './machines/machine-routes.ts';
+import { meshNetworkRoutes } from './mesh/mesh-network-routes.ts';
 import { provisionRoutes } from './provisions/provision-routes.ts';
 import type { AgentHub, CommandQueue, ProvisionService, RenderMachine } from './services.ts';
+import { secretRoutes, variableRoutes } from './variables/account-value-routes.ts';
 
 export interface Services {
   readonly hub: AgentHub;
@@ -29,6 +31,9 @@ export function allRoutes(context: ServerContext, services: Services): Route[] {
     ...commandRoutes(context, services),
     ...imageRoutes(context),
     ...registryCredentialRoutes(context),
+    ...meshNetworkRoutes(context, services),
+    ...variableRoutes(context),
+    ...secretRoutes(context),
     ...liveRoutes(context, services),
     ...downloadRoutes(context),
     ...bootRoutes(context),

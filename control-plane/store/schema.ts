@@ -99,6 +99,7 @@ export const migrations: readonly string[] = [
     updated_at TEXT NOT NULL,
     UNIQUE (account_uuid, name)
   ) STRICT;
+  CREATE UNIQUE INDEX mesh_networks_default ON mesh_networks (account_uuid) WHERE is_default = 1;
 
   CREATE TABLE machines (
     uuid TEXT PRIMARY KEY,
