@@ -15,11 +15,15 @@ export function agentCommand(): Command {
       const stop = (): void => controller.abort();
       process.once('SIGTERM', stop);
       process.once('SIGINT', stop);
+      const log = createLogger('info');
       await runInstalledAgent({
         configFile: flags.config,
         stateDir: flags.stateDir,
         runDir: flags.runDir,
-        log: createLogger('info'),
+        log,
+        setLogLevel: (level) => {
+          log.level = level;
+        },
         signal: controller.signal,
       });
     });

@@ -9,6 +9,7 @@ const subcommands: readonly { name: string; load: (argv: readonly string[]) => P
   { name: 'inspect', load: async () => (await import('./inspect.ts')).inspectCommand() },
   { name: 'wipe', load: async () => (await import('./wipe.ts')).wipeCommand() },
   { name: 'image', load: async () => (await import('./image.ts')).imageCommand() },
+  { name: 'enroll', load: async () => (await import('./enroll.ts')).enrollCommand() },
   { name: 'agent', load: async () => (await import('./agent.ts')).agentCommand() },
   { name: 'server', load: async (argv) => (await import('./server.ts')).serverCommand(argv) },
   { name: 'version', load: async () => (await import('./version.ts')).versionCommand() },

@@ -114,7 +114,7 @@ export class CommandLedger {
       if (!(error instanceof ProvisionError)) throw error;
       onProblem(error);
       // It is kept for whoever wants to know; the agent must not be stuck with it.
-      if (path !== null && error.code === 'document_invalid') renameSync(path, `${path}.damaged`);
+      if (path !== null && error.code === 'document_invalid') setAside(path);
     }
     return { entries: [], newest: {} };
   }
@@ -123,5 +123,13 @@ export class CommandLedger {
     if (this.#options.path === null) return;
     const state: LedgerState = { entries: [...this.#entries.values()], newest: Object.fromEntries(this.#newest) };
     writePrivateFile(this.#options.path, `${JSON.stringify(state, null, 2)}\n`);
+  }
+}
+
+function setAside(path: string): void {
+  try {
+    renameSync(path, `${path}.damaged`);
+  } catch {
+    // A folder that cannot be written is told of when the next command is noted.
   }
 }

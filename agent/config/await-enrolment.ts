@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { describeError } from '../../core/base/describe-error.ts';
 import { type MachineIdentity, readIdentity } from '../identity/read-identity.ts';
 import type { AgentEvent } from '../run-agent.ts';
@@ -47,4 +48,29 @@ export async function awaitEnrolment(options: AwaitEnrolmentOptions): Promise<En
     await watcher.changed(signal);
   }
   return null;
+}
+
+/**
+ * Returns when the files hold another valid enrolment than this one, or when the signal is aborted. A file that is gone
+ * or not valid is told once and changes nothing: the machine may be reached in no other way.
+ */
+export async function untilEnrolmentChanges(enrolment: Enrolment, options: AwaitEnrolmentOptions): Promise<void> {
+  const { configFile, identityFile, onEvent, signal } = options;
+  using watcher = new PathWatcher([configFile, identityFile], options.pollMs ?? 30_000);
+  let lastProblem: string | null = null;
+  while (!signal.aborted) {
+    watcher.arm();
+    try {
+      const config = readAgentConfig(configFile);
+      const identity = readIdentity(identityFile);
+      lastProblem = null;
+      if (config !== null && identity !== null && !isDeepStrictEqual({ config, identity }, { ...enrolment })) return;
+    } catch (error) {
+      const problem = describeError(error);
+      if (problem !== lastProblem)
+        onEvent({ kind: 'problem', message: `${problem}; what was read before still counts` });
+      lastProblem = problem;
+    }
+    await watcher.changed(signal);
+  }
 }

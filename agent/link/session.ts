@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import { abortError } from '../../core/base/abort.ts';
+import { describeError } from '../../core/base/describe-error.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import {
   type AgentFrame,
@@ -20,7 +21,7 @@ export interface SessionHandlers {
   readonly inventory: () => Promise<AgentFrame<'inventory'>['inventory']>;
   readonly onCommand: (command: ServerFrame<'command'>) => void;
   readonly onSettings: (settings: AgentSettings) => void;
-  /** The server refused a frame, or sent one that is not understood. */
+  /** The server refused a frame or sent one that is not understood, or a frame could not be made. */
   readonly onOddity: (message: string) => void;
 }
 
@@ -158,14 +159,18 @@ class Session {
     if (this.#sendNow({ type: 'inventory', inventory })) this.#lastInventory = text;
   }
 
-  /** Runs `work` now and again, never twice at once; what it throws ends the session. */
+  /** Runs `work` now and again, never twice at once. What it throws is told once: no reason to give up the link. */
   #every(intervalMs: number, work: () => Promise<void>): void {
     let isBusy = false;
+    let hasFailed = false;
     const run = (): void => {
       if (isBusy || this.#isOver) return;
       isBusy = true;
       work()
-        .catch((error: unknown) => this.#fail(asLinkError(error)))
+        .catch((error: unknown) => {
+          if (!hasFailed) this.#options.handlers.onOddity(describeError(error));
+          hasFailed = true;
+        })
         .finally(() => {
           isBusy = false;
         });
@@ -223,9 +228,4 @@ class Session {
     this.#socket.close(1000, 'the agent stops');
     this.#timers.push(setTimeout(end, farewellMs));
   };
-}
-
-function asLinkError(error: unknown): ProvisionError {
-  if (error instanceof ProvisionError) return error;
-  return new ProvisionError('invariant', 'an unexpected error, which is a defect of durantic', { cause: error });
 }
