@@ -182,7 +182,11 @@ class Provisions implements ProvisionService {
   #mark(machineUuid: string): void {
     const { db, clock } = this.#context;
     const until = timeText(clock.now() + 2 * markMs);
-    db.prepare('UPDATE machines SET install_until = ? WHERE uuid = ?').run(until, machineUuid);
+    // An operator may have marked it for longer.
+    db.prepare('UPDATE machines SET install_until = max(coalesce(install_until, ?1), ?1) WHERE uuid = ?2').run(
+      until,
+      machineUuid,
+    );
   }
 
   #reachOf(run: StoredRun): CancelReach {
