@@ -115,6 +115,7 @@ const dictMethods: Methods<Dict> = {
     const [key, fallback = null] = bindArguments('setdefault', args, ['key', 'default']);
     const name = hashable(required('setdefault', 'key', key));
     const value = dict.get(name) ?? fallback;
+    limitListLength(dict.size + 1);
     dict.set(name, value);
     return value;
   },

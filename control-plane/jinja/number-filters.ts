@@ -69,7 +69,7 @@ function toInteger(value: Value, base: number): bigint | null {
 }
 
 function toReal(text: string): number | null {
-  return /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : null;
+  return /^\s*[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : null;
 }
 
 /** Python's `round`: to the nearest, of two equally near the even one. */

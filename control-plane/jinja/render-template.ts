@@ -44,7 +44,7 @@ export function renderTemplate(
     return output.toString();
   } catch (error) {
     if (error instanceof TemplateFault) throw new TemplateError(rendering.line, error.message);
-    // The only RangeErrors left are the stack's end and a text beyond what V8 can hold.
+    // The end of the stack; texts and lists are bounded where they are made.
     if (error instanceof RangeError) throw new TemplateError(rendering.line, 'the template is nested too deeply');
     throw error;
   }

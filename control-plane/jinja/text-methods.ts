@@ -176,7 +176,9 @@ const methods: Readonly<Record<string, Method>> = {
   },
   join: (text, args) => {
     const items = itemsOf(requireDefined(bindArguments('join', args, ['iterable'])[0] ?? null));
-    return limitText(items.map((item) => asText('what join takes', item)).join(text));
+    const texts = items.map((item) => asText('what join takes', item));
+    limitTextLength(texts.reduce((sum, item) => sum + item.length + text.length, 0));
+    return texts.join(text);
   },
   format: formatBraces,
   zfill: (text, args) => {

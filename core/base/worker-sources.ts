@@ -1,0 +1,11 @@
+/** The threads of the program: name and the module that each runs, from the repository's root. */
+export const workerSources = {
+  'template-worker': 'control-plane/jinja/template-worker.ts',
+} as const;
+
+export type WorkerName = keyof typeof workerSources;
+
+/** Name of the SEA asset that holds a worker's code. */
+export function workerAsset(name: WorkerName): string {
+  return `${name}.js`;
+}
