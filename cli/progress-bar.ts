@@ -1,4 +1,6 @@
+import { diskStateSentences } from '../core/base/disk-state-sentence.ts';
 import { formatBytes } from '../core/base/format-bytes.ts';
+import { formatDuration } from '../core/base/format-duration.ts';
 import { type ProvisionEvent, stepIds, stepNames } from '../protocol/provision-event.ts';
 
 export interface ProgressOutput {
@@ -10,35 +12,63 @@ export interface ProgressOutput {
 const barWidth = 24;
 const plainEveryPercent = 10;
 
+/** Shows an installation to a person. */
+export interface ProgressDisplay {
+  readonly event: (event: ProvisionEvent) => void;
+  /** What is waited for between the steps: a live line on a terminal, elsewhere a line when the words change. */
+  readonly waiting: (text: string, forSeconds: number) => void;
+  /** A line of its own. */
+  readonly note: (text: string) => void;
+}
+
 /**
  * Shows an installation to a person: one live line on a terminal, plain lines (one a step, one every 10 %) elsewhere.
  */
 export function createProgressBar(output: ProgressOutput): (event: ProvisionEvent) => void {
+  return createProgressDisplay(output).event;
+}
+
+/** The same for an installation that is watched from elsewhere, which also waits for machines. */
+export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   const live = output.isTTY === true;
   let lastPlainPercent = 0;
+  let lastWaiting = '';
   let lineOpen = false;
   const print = (line: string): void => {
     output.write(`${lineOpen ? '\r\x1b[K' : ''}${line}\n`);
     lineOpen = false;
   };
-  return (event) => {
+  const draw = (line: string): void => {
+    output.write(`\r\x1b[K${line.slice(0, (output.columns ?? 80) - 1)}`);
+    lineOpen = true;
+  };
+  const showStep = (label: string, event: ProvisionEvent): void => {
+    // A machine that was cut off begins again at the start.
+    if (event.percent < lastPlainPercent) lastPlainPercent = 0;
+    if (live) draw(liveLine(label, event));
+    else if (event.state === 'progress' && event.percent >= lastPlainPercent + plainEveryPercent) {
+      lastPlainPercent = Math.floor(event.percent / plainEveryPercent) * plainEveryPercent;
+      print(`${label}: ${formatPercent(event.percent)}${amounts(event)}`);
+    }
+  };
+  const showEvent = (event: ProvisionEvent): void => {
+    lastWaiting = '';
     if (event.step === null) {
       print(lastLine(event));
       return;
     }
     const label = `[${stepIds.indexOf(event.step) + 1}/${stepIds.length}] ${stepNames[event.step]}`;
-    if (event.state === 'started' || event.state === 'progress') {
-      if (live) {
-        const width = (output.columns ?? 80) - 1;
-        output.write(`\r\x1b[K${liveLine(label, event).slice(0, width)}`);
-        lineOpen = true;
-      } else if (event.state === 'progress' && event.percent >= lastPlainPercent + plainEveryPercent) {
-        lastPlainPercent = Math.floor(event.percent / plainEveryPercent) * plainEveryPercent;
-        print(`${label}: ${formatPercent(event.percent)}${amounts(event)}`);
-      }
-      return;
-    }
-    print(`${label}: ${outcome(event)}`);
+    if (event.state === 'started' || event.state === 'progress') showStep(label, event);
+    else print(`${label}: ${outcome(event)}`);
+  };
+  return {
+    event: showEvent,
+    waiting: (text, forSeconds) => {
+      if (live) draw(`${text} (${formatDuration(forSeconds)})`);
+      else if (text !== lastWaiting) print(text);
+      lastWaiting = text;
+    },
+    note: print,
   };
 }
 
@@ -71,18 +101,6 @@ function amounts(event: ProvisionEvent): string {
 function formatPercent(percent: number): string {
   return `${Math.floor(percent)}%`;
 }
-
-function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-
-const diskStateSentences = {
-  untouched: 'The disk was not touched.',
-  erased: 'The disk was erased; nothing on it boots.',
-  partial: 'The disk holds parts of the new system; nothing on it boots.',
-  complete: 'The new system is complete on the disk.',
-} as const;
 
 function lastLine(event: ProvisionEvent): string {
   if (event.state === 'succeeded') return event.message;

@@ -17,6 +17,13 @@ const subcommands: readonly Entry[] = [
   { name: 'deny', load: async () => (await import('./server/approvals.ts')).denyCommand() },
   { name: 'machines', load: async () => (await import('./server/machines.ts')).machinesCommand() },
   { name: 'adopt', load: async () => (await import('./server/machines.ts')).adoptCommand() },
+  { name: 'provision', load: async () => (await import('./server/provision.ts')).provisionCommand() },
+  { name: 'provisions', load: async () => (await import('./server/provision.ts')).provisionsCommand() },
+  { name: 'events', load: async () => (await import('./server/provision.ts')).eventsCommand() },
+  { name: 'cancel', load: async () => (await import('./server/provision.ts')).cancelCommand() },
+  { name: 'discover', load: async () => (await import('./server/provision.ts')).discoverCommand() },
+  { name: 'commands', load: async () => (await import('./server/commands.ts')).commandsCommand() },
+  { name: 'logs', load: async () => (await import('./server/commands.ts')).logsCommand() },
   { name: 'images', load: async () => (await import('./server/images.ts')).imagesCommand() },
   {
     name: 'registry-credentials',

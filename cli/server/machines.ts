@@ -1,4 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { append, machineHelp, wholeNumber } from './arguments.ts';
+import { knownMachineCommands } from './known-machines.ts';
 import {
   addDefaultCommand,
   type OperatorFlags,
@@ -8,8 +10,6 @@ import {
 } from './with-operator.ts';
 
 const load = async () => await import('../../core/operator/machines.ts');
-
-const nameHelp = 'hostname, UUID, or the beginning of a UUID';
 
 interface SetFlags extends OperatorFlags {
   readonly hostname?: string;
@@ -25,10 +25,11 @@ interface SetFlags extends OperatorFlags {
 
 /** `durantic server machines …` */
 export function machinesCommand(): Command {
-  const group = operatorGroup('machines', 'list, watch, show, set and delete machines')
+  const group = operatorGroup('machines', 'list, watch, show, set, delete and register machines')
     .addCommand(showCommand())
     .addCommand(setCommand())
     .addCommand(deleteCommand());
+  for (const command of knownMachineCommands()) group.addCommand(command);
   return addDefaultCommand(group, listCommand());
 }
 
@@ -45,7 +46,7 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return operatorCommand('show', 'show everything about a machine')
-    .argument('<machine>', nameHelp)
+    .argument('<machine>', machineHelp)
     .action(async (machine: string, flags: OperatorFlags) => {
       await withOperator(flags, async (operator) => (await load()).showMachine(operator, machine));
     });
@@ -53,7 +54,7 @@ function showCommand(): Command {
 
 function setCommand(): Command {
   return operatorCommand('set', 'change a machine; what is not given stays as it is')
-    .argument('<machine>', nameHelp)
+    .argument('<machine>', machineHelp)
     .option('--hostname <name>', 'its name, also for the installed system')
     .option('--role <name>', 'its roles, in this order; may be given several times and replaces the list', append)
     .option('--no-roles', 'no role at all')
@@ -79,7 +80,7 @@ function setCommand(): Command {
 
 function deleteCommand(): Command {
   return operatorCommand('delete', 'delete a machine and its history; its disk is not touched')
-    .argument('<machine>', nameHelp)
+    .argument('<machine>', machineHelp)
     .option('--yes', 'do not ask')
     .action(async (machine: string, flags: OperatorFlags & { yes?: true }) => {
       await withOperator(flags, async (operator) =>
@@ -91,18 +92,9 @@ function deleteCommand(): Command {
 /** `durantic server adopt MACHINE --from OTHER` */
 export function adoptCommand(): Command {
   return operatorCommand('adopt', 'give a machine that lost its key the key of a second record of it')
-    .argument('<machine>', `the record that stays: ${nameHelp}`)
+    .argument('<machine>', `the record that stays: ${machineHelp}`)
     .requiredOption('--from <machine>', 'the newer record, which is deleted')
     .action(async (machine: string, flags: OperatorFlags & { from: string }) => {
       await withOperator(flags, async (operator) => (await load()).adoptMachine(operator, machine, flags.from));
     });
-}
-
-function append(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, value];
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
 }

@@ -74,6 +74,8 @@ export const errorCodes = {
   sealed_value_unreadable: 'environment',
   tls_untrusted: 'environment',
   server_untrusted: 'environment',
+  run_not_completed: 'environment',
+  command_not_done: 'environment',
   asset_folder_unusable: 'environment',
   clock_wrong: 'environment',
   machine_unknown: 'environment',
