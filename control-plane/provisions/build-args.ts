@@ -46,8 +46,10 @@ export function buildArgs(context: ServerContext, runUuid: string, registryCa: s
 
 /** Text of the installed system's agent.yaml: this server, and how it is recognised. */
 function agentConfig(context: ServerContext): string {
+  const server = context.publicUrls[0] ?? '';
   return stringify({
-    server: context.publicUrls[0],
+    server,
+    ...(server.startsWith('http://') ? { plain_http: true } : {}),
     ...(context.pin === null ? {} : { pin: context.pin }),
     ...(context.caCertificate === null ? {} : { ca: context.caCertificate }),
   });
