@@ -1,13 +1,7 @@
 import type { ServerContext } from '../context.ts';
 import { timestampOf } from '../context.ts';
 
-export type MachineEventKind =
-  | 'registered'
-  | 'enrolled'
-  | 'rekeyed'
-  | 'possible_duplicate'
-  | 'adopted'
-  | 'boot_token_unused';
+export type MachineEventKind = 'registered' | 'enrolled' | 'rekeyed' | 'possible_duplicate' | 'adopted';
 
 export interface MachineEvent {
   readonly machineUuid: string;
