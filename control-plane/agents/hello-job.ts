@@ -68,8 +68,12 @@ function storeHello({ context }: AgentServices, hello: Hello, publicKey: string)
     if (isHostname(hello.hostname)) columns['hostname'] = hello.hostname;
   }
   const names = Object.keys(columns);
+  // An operator's choice of a name goes before what the machine calls itself.
+  const placeOf = (name: string): string => (name === 'hostname' ? 'COALESCE(chosen_hostname, ?)' : '?');
   const { changes } = context.db
-    .prepare(`UPDATE machines SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE uuid = ? AND public_key = ?`)
+    .prepare(
+      `UPDATE machines SET ${names.map((name) => `${name} = ${placeOf(name)}`).join(', ')} WHERE uuid = ? AND public_key = ?`,
+    )
     .run(...names.map((name) => columns[name] ?? null), hello.machine_uuid, publicKey);
   return changes === 1;
 }

@@ -68,6 +68,15 @@ test('an installer changes neither the hostname nor what is installed', async ()
   assert.equal(row['mode'], 'installer');
 });
 
+test('a hostname that the operator chose is kept', async () => {
+  await using resources = new Resources();
+  const server = await startAgentServer(resources);
+  const identity = server.newMachine();
+  server.context.db.prepare('UPDATE machines SET hostname = ?1, chosen_hostname = ?1').run('chosen');
+  await server.connect({ identity, hello: { mode: 'installed', hostname: 'reported' } });
+  assert.equal(machineRow(server, identity.machineUuid)['hostname'], 'chosen');
+});
+
 test('names that say nothing or would upset a terminal are not taken', async () => {
   await using resources = new Resources();
   const server = await startAgentServer(resources);
