@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { ProvisionError } from '../../core/base/errors.ts';
 import type { Approval } from '../../protocol/api/approvals.ts';
 import type { ApprovalBody, ApprovalCreated, ApprovalStatus } from '../../protocol/enrolment.ts';
 import { machineFactsSchema } from '../../protocol/machine-facts.ts';
 import { type ServerContext, timestampOf } from '../context.ts';
+import { notFound } from '../http/api-error.ts';
 import { transaction } from '../store/open-database.ts';
 import { json, type Row, text, textOrNull, timeText } from '../store/row-values.ts';
 import { addressGroup } from './address-group.ts';
@@ -107,9 +107,10 @@ export function findPending(
   return row === undefined ? null : { approval: toApproval(row), publicKey: text(row, 'public_key') };
 }
 
+/** @throws ApiError 404 when it was forgotten since. */
 export function getApproval(db: DatabaseSync, uuid: string): Approval {
   const row = db.prepare('SELECT * FROM approvals WHERE uuid = ?').get(uuid);
-  if (row === undefined) throw new ProvisionError('invariant', 'an approval that was just decided is not there');
+  if (row === undefined) throw notFound(`approval ${uuid}`);
   return toApproval(row);
 }
 
