@@ -205,7 +205,7 @@ export const migrations: readonly string[] = [
     created_at TEXT NOT NULL,
     expires_at TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX approvals_by_code ON approvals (code);
+  CREATE UNIQUE INDEX approvals_by_code ON approvals (code) WHERE status = 'pending';
 
   CREATE INDEX approvals_by_key ON approvals (public_key);
 
