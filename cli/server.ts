@@ -29,15 +29,25 @@ const subcommands: readonly Entry[] = [
     name: 'registry-credentials',
     load: async () => (await import('./server/registry-credentials.ts')).registryCredentialsCommand(),
   },
+  { name: 'roles', load: async () => (await import('./server/roles.ts')).rolesCommand() },
   { name: 'variables', load: async () => (await import('./server/variables.ts')).variablesCommand() },
   { name: 'secrets', load: async () => (await import('./server/secrets.ts')).secretsCommand() },
   { name: 'mesh-networks', load: async () => (await import('./server/mesh-networks.ts')).meshNetworksCommand() },
   { name: 'account', load: async () => (await import('./server/account.ts')).accountCommand() },
 ];
 
+const connectionHelp = `
+run, backup, restore and api-token work on a data directory. All others speak to a server, which can be anywhere:
+  DURANTIC_ENDPOINT   its address, such as https://server:8443
+  DURANTIC_API_TOKEN  an API token
+  DURANTIC_PIN        the pin of its CA; without it the CA must be one that this system trusts`;
+
 /** `durantic server`: the control plane and the commands of its operator. */
 export async function serverCommand(argv: readonly string[]): Promise<Command> {
-  const group = new Command('server').description('run the control plane, and operate it').helpCommand(false);
+  const group = new Command('server')
+    .description('run the control plane, and operate it')
+    .helpCommand(false)
+    .addHelpText('after', connectionHelp);
   const wanted = subcommands.find(({ name }) => name === argv[1]);
   for (const entry of wanted === undefined ? subcommands : [wanted]) group.addCommand(await entry.load());
   return group;

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { Operator } from '../../core/operator/operator.ts';
 import type { ConnectionFlags } from '../../core/operator/read-connection.ts';
@@ -10,12 +10,30 @@ export interface OperatorFlags extends ConnectionFlags {
   readonly json?: true;
 }
 
+const serverGroup = 'Server:';
+
+/** Every command has the same flags for its server: they come after its own. */
+class ServerGroupLast extends Help {
+  override groupItems<T extends Command | Option>(
+    unsorted: T[],
+    visible: T[],
+    groupOf: (item: T) => string,
+  ): Map<string, T[]> {
+    const groups = super.groupItems(unsorted, visible, groupOf);
+    const items = groups.get(serverGroup);
+    groups.delete(serverGroup);
+    return items === undefined ? groups : groups.set(serverGroup, items);
+  }
+}
+
 /** A command that speaks to a server over REST. */
 export function operatorCommand(name: string, description: string): Command {
-  return new Command(name)
+  const command = new Command(name);
+  command.createHelp = () => new ServerGroupLast();
+  return command
     .description(description)
     .allowExcessArguments(false)
-    .optionsGroup('Server:')
+    .optionsGroup(serverGroup)
     .option('--endpoint <url>', 'its address (default: DURANTIC_ENDPOINT)')
     .option('--pin <sha256:…>', 'pin of its CA (default: DURANTIC_PIN)')
     .option('--ca <file>', 'its CA certificate, PEM (default: DURANTIC_CA)')

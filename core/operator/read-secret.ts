@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { ProvisionError } from '../base/errors.ts';
+import { readText } from './read-text.ts';
 
 export interface SecretSource {
   /** A file, `-` for standard input, undefined: asked on the terminal, else standard input. */
@@ -25,13 +24,8 @@ export async function readSecret(source: SecretSource): Promise<string> {
 }
 
 async function readFrom({ file, prompt, stdin, stderr, signal }: SecretSource): Promise<string> {
-  if (file !== undefined && file !== '-') {
-    return await readFile(file, 'utf8').catch((cause: unknown) => {
-      throw new ProvisionError('usage', `the file ${file} cannot be read`, { cause });
-    });
-  }
   if (file === undefined && stdin.isTTY === true) return await askHidden({ prompt, stdin, stderr, signal });
-  return await text(stdin);
+  return await readText(file ?? '-', stdin);
 }
 
 async function askHidden(options: Omit<SecretSource, 'file'>): Promise<string> {
