@@ -13,8 +13,10 @@ export type LiveSubscriber = (message: string) => void;
 const flushEveryMs = 100;
 /** Descriptions made at a time, so that a busy rack leaves the server time for its agents. */
 const mostPerFlush = 100;
+/** No more is written at a time: what a reader could not have read yet must not look like its slowness. */
+const mostCharactersPerFlush = 1024 * 1024;
 /** How often it is looked for machines that are not heard of any more. */
-const offlineSweepMs = 5000;
+const offlineSweepMs = 1000;
 
 /**
  * Turns what has changed into messages of `GET /api/events`: the present representation of each object, made once for
@@ -76,12 +78,14 @@ export class LiveFeed {
   #flush(): void {
     this.#flushTimer = undefined;
     let rest = mostPerFlush;
+    let written = 0;
     for (const [key, event] of this.#pending) {
-      if (rest === 0) break;
+      if (rest === 0 || written > mostCharactersPerFlush) break;
       rest -= 1;
       this.#pending.delete(key);
       const message = this.#messageOf(event);
       if (message === null) continue;
+      written += message.length;
       for (const subscriber of this.#subscribers) subscriber(message);
     }
     if (this.#pending.size > 0) this.#flushTimer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();

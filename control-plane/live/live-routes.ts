@@ -7,9 +7,9 @@ import type { AgentHub } from '../services.ts';
 import { LiveFeed, liveMessage } from './live-feed.ts';
 
 /** Connections that may watch at the same time. */
-const mostSubscribers = 200;
-/** What may wait for one reader; who falls behind further is cut off and connects anew. */
-const mostWaitingBytes = 1024 * 1024;
+const mostSubscribers = 100;
+/** What may wait for one reader, several flushes; who falls behind further is cut off and connects anew. */
+const mostWaitingBytes = 4 * 1024 * 1024;
 /** Shorter than the idle time of any proxy. */
 const defaultHeartbeatMs = 15_000;
 const reconnectAfterMs = 3000;
