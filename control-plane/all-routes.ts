@@ -11,6 +11,8 @@ import { liveRoutes } from './live/live-routes.ts';
 import { machineRoutes } from './machines/machine-routes.ts';
 import { meshNetworkRoutes } from './mesh/mesh-network-routes.ts';
 import { provisionRoutes } from './provisions/provision-routes.ts';
+import type { RoleRenderer } from './roles/create-renderer.ts';
+import { roleRoutes } from './roles/role-routes.ts';
 import type { AgentHub, CommandQueue, ProvisionService, RenderMachine } from './services.ts';
 import { secretRoutes, variableRoutes } from './variables/account-value-routes.ts';
 
@@ -19,6 +21,7 @@ export interface Services {
   readonly commands: CommandQueue;
   readonly provisions: ProvisionService;
   readonly renderMachine: RenderMachine;
+  readonly previewRoles: RoleRenderer['previewRoles'];
   readonly enrolment: Enrolment;
 }
 
@@ -31,6 +34,7 @@ export function allRoutes(context: ServerContext, services: Services): Route[] {
     ...commandRoutes(context, services),
     ...imageRoutes(context),
     ...registryCredentialRoutes(context),
+    ...roleRoutes(context, services),
     ...meshNetworkRoutes(context, services),
     ...variableRoutes(context),
     ...secretRoutes(context),

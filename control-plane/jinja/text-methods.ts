@@ -1,6 +1,6 @@
 import { type Arguments, asCount, asText, bindArguments } from './arguments.ts';
 import { formatBraces } from './format-text.ts';
-import { limitListLength, limitText, limitTextLength } from './limits.ts';
+import { limitListLength, limitTextLength } from './limits.ts';
 import { TemplateFault } from './template-error.ts';
 import { Callable, itemsOf, requireDefined, Tuple, type Value } from './values.ts';
 

@@ -1,11 +1,11 @@
 import type { Server } from 'node:http';
 import { describeError } from '../../core/base/describe-error.ts';
-import { ProvisionError } from '../../core/base/errors.ts';
 import { type AgentHubOptions, createAgentHub } from '../agents/create-agent-hub.ts';
 import type { Services } from '../all-routes.ts';
 import type { ServerContext } from '../context.ts';
 import { Enrolment } from '../enrolment/enrolment.ts';
 import { createProvisionService, type ProvisionServiceDependencies } from '../provisions/provision-service.ts';
+import { createRenderer } from '../roles/create-renderer.ts';
 import type { AgentFrameListener, ProvisionService } from '../services.ts';
 import { ServerMetrics } from './server-metrics.ts';
 
@@ -25,9 +25,8 @@ const tickMs = 2000;
 
 /** Puts the parts of the server together. Hub and provisions need each other; each reads the other when it is used. */
 export function makeServices(context: ServerContext, registryCa?: RegistryCa): ServerParts {
-  const renderMachine = (): never => {
-    throw new ProvisionError('not_implemented', 'this part of the server is not there yet');
-  };
+  const renderer = createRenderer(context);
+  const { renderMachine, previewRoles } = renderer;
   const listeners: AgentFrameListener[] = [];
   const source: AgentHubOptions = {
     listeners,
@@ -49,12 +48,13 @@ export function makeServices(context: ServerContext, registryCa?: RegistryCa): S
   listeners.push(provisions.listener, metrics.listener);
   const ticking = keepTicking(context, provisions);
   return {
-    services: { hub, commands, provisions, renderMachine, enrolment },
+    services: { hub, commands, provisions, renderMachine, previewRoles, enrolment },
     metrics,
     attachAgents: (server) => agents.attach(server),
     close: async () => {
       clearInterval(ticking);
       await provisions.close();
+      await renderer.close();
       await agents.close();
     },
   };
