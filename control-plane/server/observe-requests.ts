@@ -3,7 +3,7 @@ import type { Logger } from '../../core/base/logger.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 
 /** Asked again and again by machines and monitoring: only at level debug, unless something is wrong. */
-const quietRoutes = new Set(['/healthz', '/metrics', '/api/agent/approvals/:id', '/api/agent/ca']);
+const quietRoutes = new Set(['/healthz', '/metrics', '/api/agent/approvals/:approval_id', '/api/agent/ca']);
 
 export interface Observers {
   readonly log: Logger;
