@@ -29,7 +29,7 @@ export const reconnectDelays = { firstDelayMs: 1000, longestDelayMs: 60_000, jit
 export async function enrollWithToken(options: EnrollWithTokenOptions): Promise<EnrollReply> {
   const { endpoint, signal } = options;
   const body: EnrollBody = { token: options.token, public_key: options.keys.public_key, facts: options.facts };
-  const refusal = (status: number, detail: string): ProvisionError | null => refusalOf(endpoint, status, detail);
+  const refusal = (status: number, detail: string): ProvisionError | null => refusalOf(options, status, detail);
   return await retry(
     async () =>
       await endpoint.ask('/api/agent/enroll', { method: 'POST', body, schema: enrollReplySchema, refusal, signal }),
@@ -43,13 +43,14 @@ export async function enrollWithToken(options: EnrollWithTokenOptions): Promise<
   );
 }
 
-function refusalOf({ url }: ServerEndpoint, status: number, detail: string): ProvisionError | null {
-  const facts = { host: url.host, status };
-  if (status !== 401 && status !== 403) return null;
-  // Servers may keep to themselves why: the answer must not tell a guesser anything.
-  if (/\bexpired\b/i.test(detail) && !/\bor\b/i.test(detail)) {
-    return new ProvisionError('token_expired', `the token has expired on the server ${url.host}`, { facts });
+function refusalOf({ endpoint, token }: EnrollWithTokenOptions, status: number, detail: string): ProvisionError | null {
+  if (![401, 403, 409].includes(status)) return null;
+  const { host } = endpoint.url;
+  const facts = { host, status };
+  if (/\bhas expired\b/i.test(detail)) {
+    return new ProvisionError('token_expired', `the token has expired on the server ${host}`, { facts });
   }
-  const message = `the server ${url.host} does not accept the token; it may have expired, been revoked, or be another server's`;
-  return new ProvisionError('token_refused', message, { facts });
+  // What the server says is shown, unless it repeats the token.
+  const said = detail === '' || detail.includes(token.slice(0, 16)) ? '' : ` (${detail})`;
+  return new ProvisionError('token_refused', `the server ${host} does not accept the token${said}`, { facts });
 }

@@ -63,7 +63,9 @@ export async function connectAgent(options: ConnectOptions): Promise<Connection>
     const challenge = await inbox.next('challenge', stepTimeoutMs);
     socket.send(JSON.stringify(helloOf(options, challenge)));
     const welcome = await inbox.next('welcome', stepTimeoutMs);
-    return { socket, welcome, early: inbox.release() };
+    const early = inbox.release();
+    if (inbox.failure !== null) throw inbox.failure;
+    return { socket, welcome, early };
   } catch (error) {
     inbox.release();
     socket.terminate();
@@ -97,7 +99,8 @@ class Inbox {
   readonly #url: URL;
   readonly #signal: AbortSignal;
   readonly #messages: unknown[] = [];
-  #failure: ProvisionError | null = null;
+  /** Why nothing more will come, once that is so. */
+  failure: ProvisionError | null = null;
   #wake: () => void = () => undefined;
 
   constructor(socket: WebSocket, url: URL, signal: AbortSignal) {
@@ -118,7 +121,7 @@ class Inbox {
     try {
       for (;;) {
         if (this.#messages.length > 0) return this.#take(type);
-        if (this.#failure !== null) throw this.#failure;
+        if (this.failure !== null) throw this.failure;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -152,7 +155,7 @@ class Inbox {
   }
 
   #fail(error: ProvisionError): void {
-    this.#failure ??= error;
+    this.failure ??= error;
     this.#wake();
   }
 

@@ -34,6 +34,7 @@ export interface LinkTimings {
   readonly replacedMs?: number;
   readonly stepTimeoutMs?: number;
   readonly inventoryEveryMs?: number;
+  readonly graceMs?: number;
 }
 
 export interface RunLinkOptions {
@@ -97,6 +98,7 @@ async function attempt(
     handlers: { ...handlers, onOddity: (message) => options.onEvent({ kind: 'oddity', message }) },
     signal,
     ...(timings.inventoryEveryMs === undefined ? {} : { inventoryEveryMs: timings.inventoryEveryMs }),
+    ...(timings.graceMs === undefined ? {} : { graceMs: timings.graceMs }),
   });
 }
 

@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   /** How often the hardware is looked at; default 60 s. */
   readonly inventoryEveryMs?: number;
+  /** A server that is silent for three heartbeats and this long is given up; default 5 s. */
+  readonly graceMs?: number;
 }
 
 /** Frames of the outbox that may be on their way without an acknowledgement. */
@@ -76,7 +78,7 @@ class Session {
     this.#options = options;
     this.#socket = connection.socket;
     const heartbeatMs = connection.welcome.heartbeat_seconds * 1000;
-    this.#silenceMs = 3 * heartbeatMs + 5000;
+    this.#silenceMs = 3 * heartbeatMs + (options.graceMs ?? 5000);
     this.ended = new Promise((_resolve, reject) => {
       this.#fail = reject;
     });
@@ -88,7 +90,7 @@ class Session {
     handlers.onSettings(connection.welcome.config);
     for (const message of connection.early) this.#take(message);
     if (signal.aborted) this.#onAbort();
-    else if (this.#socket.readyState !== this.#socket.OPEN) this.#fail(closeError(options.host, 1006, ''));
+    else if (this.#socket.readyState === this.#socket.CLOSED) this.#fail(closeError(options.host, 1006, ''));
     this.#pump();
     this.#every(heartbeatMs, () => this.#beat());
     this.#every(options.inventoryEveryMs ?? 60_000, () => this.#sendInventory());
