@@ -14,7 +14,9 @@ export interface ServerParts {
   readonly metrics: ServerMetrics;
   /** Gives agents' WebSocket upgrades of a server to the hub. */
   attachAgents(server: Server): void;
-  /** Tells every agent that the server is stopping, and ends what runs in the background. */
+  /** Tells every agent that the server is stopping, and begins nothing new in the background. */
+  leave(): Promise<void>;
+  /** Ends the rest, once no request runs any more. */
   close(): Promise<void>;
 }
 
@@ -47,15 +49,21 @@ export function makeServices(context: ServerContext, registryCa?: RegistryCa): S
   const metrics = new ServerMetrics(context, { agentCounts: () => agents.counts(), enrolment: enrolment.counters });
   listeners.push(provisions.listener, metrics.listener);
   const ticking = keepTicking(context, provisions);
+  let leaving: Promise<unknown> | undefined;
+  const leave = async (): Promise<void> => {
+    clearInterval(ticking);
+    leaving ??= Promise.all([provisions.close(), agents.close()]);
+    await leaving;
+  };
   return {
     services: { hub, commands, provisions, renderMachine, previewRoles, enrolment },
     metrics,
     attachAgents: (server) => agents.attach(server),
+    leave,
     close: async () => {
-      clearInterval(ticking);
-      await provisions.close();
+      // Before provisions are waited for, which may wait for a template.
       await renderer.close();
-      await agents.close();
+      await leave();
     },
   };
 }

@@ -65,11 +65,12 @@ export async function startServer(settings: ServerSettings, options: StartOption
   undo.defer(keepCertificate(data, web, options));
   const opened = undo.move();
   const close = async (): Promise<void> => {
-    const ended = Promise.all([web.close(), boot?.close(), parts.close()]);
+    const ended = Promise.all([web.close(), boot?.close(), parts.leave()]);
     const isDone = await tracker.drain(drainMs);
     if (!isDone) options.log.warn({ running: tracker.runningCount }, 'requests that take too long are cut off');
     web.cut();
     boot?.cut();
+    await parts.close();
     await ended;
     // What the last requests gave to others to write is written in the next turn.
     await new Promise((resolve) => setImmediate(resolve));
