@@ -52,6 +52,8 @@ export interface CommandQueue {
   list(machineUuid: string): StoredCommand[];
   /** Ends a command that has no outcome yet; false when it has one. */
   cancel(commandUuid: string, reason: string): boolean;
+  /** The same where the outcome is known from elsewhere: an installed system is proof of a `ProvisionMachine`. */
+  end(commandUuid: string, outcome: 'done' | 'canceled', reason: string): boolean;
 }
 
 /** `ProvisionMachine` is stored without the secrets that its arguments carry. */

@@ -12,6 +12,7 @@ const kexecChoice = z.object({ kexec: z.enum(['auto', 'never']) });
  */
 export const provisionArgsSchema = z.object({
   provision_uuid: z.uuid(),
+  /** `reference` begins with `http://` where plain HTTP was asked for by name, and has no scheme otherwise. */
   image: z.object({ reference: z.string(), digest: z.string(), platform: z.string() }),
   credentials: z.array(z.object({ registry: z.string(), username: z.string(), password: z.string() })).nullable(),
   /** PEM. */

@@ -9,6 +9,9 @@ import type { RunInput } from './run-state.ts';
 
 type RunFrame = AgentFrame<'provision_event' | 'provision_result' | 'cloud_init_result'>;
 
+const longestMessage = 2000;
+const mostErrors = 20;
+
 /** What agents say, as it concerns runs. A machine can speak of its own runs only. */
 export function provisionListener(context: ServerContext, keeper: RunKeeper): AgentFrameListener {
   return {
@@ -23,6 +26,10 @@ function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string,
   context.db
     .prepare('UPDATE machines SET hostname = chosen_hostname WHERE uuid = ? AND chosen_hostname IS NOT NULL')
     .run(machineUuid);
+  // Whatever its runs have come to, it is a machine with a system on it, whose key is not to be replaced by another.
+  if (hello.mode === 'installed') {
+    context.db.prepare('UPDATE machines SET was_installed = 1 WHERE uuid = ?').run(machineUuid);
+  }
   const run = findActiveRun(context.db, machineUuid);
   if (run === null) return;
   keeper.apply(run.uuid, {
@@ -62,12 +69,20 @@ function contentOf(frame: RunFrame): object {
 
 function inputOf(frame: RunFrame): RunInput {
   const bootId = frame.boot_id;
-  if (frame.type === 'provision_event') return { type: 'event', bootId, event: frame.event };
+  if (frame.type === 'provision_event') {
+    return { type: 'event', bootId, event: { ...frame.event, message: clip(frame.event.message) } };
+  }
   if (frame.type === 'cloud_init_result') {
-    return { type: 'cloud_init', report: { status: frame.status, errors: frame.errors } };
+    const errors = frame.errors.slice(0, mostErrors).map(clip);
+    return { type: 'cloud_init', report: { status: frame.status, errors } };
   }
   const { outcome, code, message, disk_state: diskState } = frame;
-  return { type: 'result', bootId, outcome, code, message, diskState };
+  return { type: 'result', bootId, outcome, code, message: clip(message), diskState };
+}
+
+/** The history has the whole text; what is shown with every look at the run is kept short. */
+function clip(text: string): string {
+  return text.length <= longestMessage ? text : `${text.slice(0, longestMessage - 1)}…`;
 }
 
 function onCommandEnded(context: ServerContext, keeper: RunKeeper, command: StoredCommand): void {

@@ -37,6 +37,7 @@ export class RunKeeper {
       if (next.status !== run.state.status) this.noteStatus(run.uuid, next);
       const hasLeft = next.bootingAtMs !== null && run.state.bootingAtMs === null;
       if (hasLeft || isTerminal(next.status)) this.#unmark(run.machineUuid);
+      if (hasLeft) this.#endCommand(run.machineUuid, next, 'everything is on the disk');
       if (isTerminal(next.status)) this.#finish(run, next, input);
       events.publish({ type: 'provision', uuid: run.uuid, machineUuid: run.machineUuid });
       if (next.status !== run.state.status) events.publish({ type: 'machine', uuid: run.machineUuid });
@@ -78,21 +79,30 @@ export class RunKeeper {
         run.configRevision,
       );
     }
+    // Nobody needs the secrets of a run that is over.
+    db.prepare('UPDATE provisions SET user_data_sealed = NULL WHERE uuid = ?').run(run.uuid);
     this.#dropCommand(run, ended, input);
   }
 
-  // A command without an outcome would be delivered again with the next hello, and install once more.
   #dropCommand(run: StoredRun, ended: RunState, input: RunInput): void {
     const { commands } = this.#dependencies;
-    const uuid = ended.commandUuid;
-    const command = uuid === null ? null : commands.get(run.machineUuid, uuid);
-    if (command === null || endedCommands.has(command.status)) return;
     const wasSent = this.wasSent(run);
-    commands.cancel(command.uuid, `the run has ended: ${ended.status}`);
+    if (!this.#endCommand(run.machineUuid, ended, `the run has ended: ${ended.status}`)) return;
     const isOurDecision = input.type === 'time' || input.type === 'cancel';
     const isInstalling = wasSent && ended.bootingAtMs === null && ended.cancelRequestedAtMs === null;
     if (isOurDecision && isInstalling) {
       commands.enqueue(run.machineUuid, 'CancelProvision', { provision_uuid: run.uuid });
     }
+  }
+
+  /**
+   * A command without an outcome would be delivered again with the next hello, and install once more.
+   * @returns False when it had its outcome.
+   */
+  #endCommand(machineUuid: string, state: RunState, reason: string): boolean {
+    const { commands } = this.#dependencies;
+    const command = state.commandUuid === null ? null : commands.get(machineUuid, state.commandUuid);
+    if (command === null || endedCommands.has(command.status)) return false;
+    return commands.end(command.uuid, state.bootingAtMs === null ? 'canceled' : 'done', reason);
   }
 }

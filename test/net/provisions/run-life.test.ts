@@ -66,7 +66,9 @@ test('a run is completed when the installed system is there and cloud-init has e
     [now.is_online, now.is_in_initrd, now.needs_provisioning, now.provision_state, now.installed_provision_uuid],
     [true, false, false, 'Installed', uuid],
   );
-  assert.ok(server.commands.get(machine.uuid, commandUuid)?.finishedAt, 'the command has an outcome');
+  assert.equal(server.commands.get(machine.uuid, commandUuid)?.status, 'done');
+  const sealed = server.context.db.prepare('SELECT user_data_sealed FROM provisions').get();
+  assert.equal(sealed?.['user_data_sealed'], null, 'the secrets of a run that is over are gone');
   assert.deepEqual(endsIn(server.history(uuid)), ['completed']);
 });
 
@@ -109,6 +111,25 @@ test('events are stored once; repeated and late ones change nothing', async () =
   assert.deepEqual(run(), ended);
   assert.equal(ofAgent(), 3, 'what came late is in the history');
   assert.deepEqual(endsIn(server.history(uuid)), ['error']);
+});
+
+test('a long message is shown short and kept whole', async () => {
+  await using resources = new Resources();
+  const { server, machine, uuid, run } = await startInstalling(resources);
+  const message = 'x'.repeat(100_000);
+  await machine.tell(uuid, { message });
+  assert.equal(run().current_message.length, 2000);
+  assert.equal(server.history(uuid).at(-1)?.event['message'], message);
+});
+
+test('a system that comes after its run was given up is installed all the same', async () => {
+  await using resources = new Resources();
+  const { server, machine, uuid } = await startInstalling(resources);
+  await machine.result(uuid, 'failed');
+  const wasInstalled = () => server.context.db.prepare('SELECT was_installed FROM machines').get()?.['was_installed'];
+  assert.equal(wasInstalled(), 0);
+  await machine.bootInstalled(uuid);
+  assert.equal(wasInstalled(), 1, 'its key must not be replaced as that of a machine that was never installed');
 });
 
 test('a machine cannot speak of the run of another', async () => {
