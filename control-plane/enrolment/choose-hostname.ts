@@ -12,7 +12,7 @@ const unnamed = new Set([
 const hostnamePattern =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 
-export function isHostname(text: string): boolean {
+function isHostname(text: string): boolean {
   return hostnamePattern.test(text);
 }
 

@@ -4,9 +4,13 @@ import fc from 'fast-check';
 import { type EnrolmentServer, enrolmentServer, factsOf, randomKey } from '../../builders/enrolment.ts';
 import { Resources } from '../../resources.ts';
 
+/** How long an agent takes from the answer to its socket. */
+const dialMs = 150;
+
 /** Connects a machine a moment after its enrolment was answered, as an agent does. */
 async function enrolAndConnect(server: EnrolmentServer, token: string, key: string, index: number): Promise<string> {
   const uuid = await server.enrolled(token, key, factsOf(index));
+  await new Promise((resolve) => setTimeout(resolve, dialMs));
   if (server.machine(uuid)['public_key'] === key) {
     server.hub.sockets.set(uuid, true);
     server.hub.seen.set(uuid, server.clock.now());
@@ -45,6 +49,14 @@ test('two new keys for one silent machine: one gets it, the other a machine of i
   const old = await enrolAndConnect(server, token, randomKey(), 1);
   server.hub.sockets.set(old, false);
   server.clock.advance(60_000);
+  // Both have asked the old socket before either hears that it is silent.
+  const bothAsked = Promise.withResolvers<void>();
+  let pings = 0;
+  server.hub.onPing = async () => {
+    pings += 1;
+    if (pings === 2) bothAsked.resolve();
+    await bothAsked.promise;
+  };
   const keys = [randomKey(), randomKey()];
   const uuids = await Promise.all(keys.map((key) => enrolAndConnect(server, token, key, 1)));
   assert.equal(new Set(uuids).size, 2);

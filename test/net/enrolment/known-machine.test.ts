@@ -72,6 +72,8 @@ test('a MAC by itself enrols nothing: there is a token only while the operator h
   assert.equal(issued?.expiresAtMs, server.clock.now() + 900_000);
   server.clock.advance(300_000);
   assert.equal(await issueBootToken(server.context, mac), null, 'the mark is over');
+  server.clock.advance(1);
+  assert.equal(await issueBootToken(server.context, mac), null, 'and stays over');
 });
 
 test('the token gives the key to the record once; the same key again is answered, a second one refused', async () => {

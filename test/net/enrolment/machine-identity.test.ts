@@ -179,6 +179,17 @@ test('placeholders of firmware match nothing and mark nothing', async () => {
   assert.equal((server.duplicatesOf(await server.enrolled(token, randomKey(), twin)) as string[]).length, 1);
 });
 
+test('without addresses nothing tells a machine from its clone: two machines, both marked', async () => {
+  await using resources = new Resources();
+  const server = enrolmentServer(resources);
+  const token = await server.makeToken();
+  const first = await server.enrolled(token, randomKey(), factsOf(1, { nics: [] }));
+  server.clock.advance(10_000);
+  const second = await server.enrolled(token, randomKey(), factsOf(1, { nics: [] }));
+  assert.notEqual(second, first);
+  assert.deepEqual(server.duplicatesOf(second), [first]);
+});
+
 test('a board without a serial of its own is recognised by UUID and addresses', async () => {
   await using resources = new Resources();
   const server = enrolmentServer(resources);
