@@ -9,7 +9,8 @@ export interface ProgressOutput {
   readonly columns?: number;
 }
 
-const barWidth = 24;
+const longestBar = 24;
+const shortestBar = 6;
 const plainEveryPercent = 10;
 
 /** Shows an installation to a person. */
@@ -38,14 +39,15 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
     output.write(`${lineOpen ? '\r\x1b[K' : ''}${line}\n`);
     lineOpen = false;
   };
+  const width = (): number => (output.columns ?? 80) - 1;
   const draw = (line: string): void => {
-    output.write(`\r\x1b[K${line.slice(0, (output.columns ?? 80) - 1)}`);
+    output.write(`\r\x1b[K${line.slice(0, width())}`);
     lineOpen = true;
   };
   const showStep = (label: string, event: ProvisionEvent): void => {
     // A machine that was cut off begins again at the start.
     if (event.percent < lastPlainPercent) lastPlainPercent = 0;
-    if (live) draw(liveLine(label, event));
+    if (live) draw(liveLine(label, event, width()));
     else if (event.state === 'progress' && event.percent >= lastPlainPercent + plainEveryPercent) {
       lastPlainPercent = Math.floor(event.percent / plainEveryPercent) * plainEveryPercent;
       print(`${label}: ${formatPercent(event.percent)}${amounts(event)}`);
@@ -64,12 +66,17 @@ export function createProgressDisplay(output: ProgressOutput): ProgressDisplay {
   return {
     event: showEvent,
     waiting: (text, forSeconds) => {
-      if (live) draw(`${text} (${formatDuration(forSeconds)})`);
+      if (live) draw(withTime(text, ` (${formatDuration(forSeconds)})`, width()));
       else if (text !== lastWaiting) print(text);
       lastWaiting = text;
     },
     note: print,
   };
+}
+
+function withTime(text: string, time: string, columns: number): string {
+  const room = columns - time.length;
+  return `${text.length <= room ? text : `${text.slice(0, room - 1)}…`}${time}`;
 }
 
 /** Why a step failed is said once, by the last line. */
@@ -78,9 +85,12 @@ function outcome({ state, message }: ProvisionEvent): string {
   return state === 'succeeded' ? message : `${state}: ${message}`;
 }
 
-function liveLine(label: string, event: ProvisionEvent): string {
-  const filled = Math.round((event.percent / 100) * barWidth);
-  return `[${'#'.repeat(filled)}${'-'.repeat(barWidth - filled)}] ${formatPercent(event.percent).padStart(4)} ${label}${amounts(event)}`;
+/** At most `columns` wide: figures are worth more than the length of the bar, which gives way to them. */
+function liveLine(label: string, event: ProvisionEvent, columns: number): string {
+  const text = `${formatPercent(event.percent).padStart(4)} ${label}${amounts(event)}`;
+  const width = Math.max(shortestBar, Math.min(longestBar, columns - text.length - '[] '.length));
+  const filled = Math.round((event.percent / 100) * width);
+  return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${text}`;
 }
 
 function amounts(event: ProvisionEvent): string {

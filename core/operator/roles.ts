@@ -116,11 +116,8 @@ export async function previewRoles(operator: Operator, name: string, options: Pr
   };
   const preview = await api.post(`${rolesPath}preview`, body, rolePreviewSchema);
   if (output.json) printJson(output, preview);
-  if (preview.error !== null) {
-    const { role_name: role, line, message } = preview.error;
-    const where = line === null ? `role ${role}` : `role ${role}, line ${line}`;
-    throw new ProvisionError('document_invalid', plainLine(`${where}: ${message}`));
-  }
+  // The message names role and line.
+  if (preview.error !== null) throw new ProvisionError('document_invalid', plainLine(preview.error.message));
   if (output.json) return;
   if (preview.user_data === null) output.stderr.write('No role of the machine has a template.\n');
   else output.stdout.write(output.stdout.isTTY === true ? plainText(preview.user_data) : preview.user_data);
