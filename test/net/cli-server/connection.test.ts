@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeCertificates } from '../../builders/certificates.ts';
 import { assertRefused } from '../../builders/operated-server.ts';
 import { startTestServer } from '../../builders/server.ts';
 import { serverCli } from '../../builders/server-cli.ts';
@@ -88,4 +91,26 @@ test('a server that is away, silent with an error, or something else is said as 
   assertRefused(await cli(['images', '--endpoint', page], { env }), 2, /cannot read: .*\[server_answer_invalid\]/);
   const tls = page.replace('http:', 'https:');
   assertRefused(await cli(['images', '--endpoint', tls], { env }), 4, /does not speak TLS; write http:\/\//);
+});
+
+test('who stands in between and shows the right CA gets no token: its own certificate is not signed by it', async () => {
+  await using resources = new Resources();
+  const server = await startTestServer(resources);
+  const { certFile, keyFile } = await makeCertificates(resources);
+  const seen: (string | undefined)[] = [];
+  const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
+  const between = createHttpsServer(tls, (request, response) => {
+    seen.push(request.headers.authorization);
+    const reply = { certificate: server.caCertificate, server_time: new Date().toISOString() };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
+  });
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  resources.defer('close the listener', () => {
+    between.closeAllConnections();
+    between.close();
+  });
+  const endpoint = `https://127.0.0.1:${(between.address() as AddressInfo).port}`;
+  const result = await serverCli(server)(['machines', '--endpoint', endpoint]);
+  assertRefused(result, 3, /is not trusted.*\[server_untrusted\]/);
+  assert.deepEqual(seen, [undefined], 'the CA was asked for, without a secret, and nothing else');
 });
