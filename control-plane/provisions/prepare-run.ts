@@ -58,7 +58,7 @@ async function findDigest(context: ServerContext, run: StoredRun, options: Prepa
       log,
       signal: options.signal,
     });
-    db.prepare(`UPDATE provisions SET image_digest = ? WHERE uuid = ? AND image_digest IS NULL`).run(digest, run.uuid);
+    db.prepare(`UPDATE provisions SET image_digest = ? WHERE uuid = ?`).run(digest, run.uuid);
     return true;
   } catch (error) {
     if (!(error instanceof ProvisionError) || !error.retryable || options.signal.aborted) throw error;

@@ -52,6 +52,7 @@ test('a run is completed when the installed system is there and cloud-init has e
   );
   await machine.install(uuid);
   assert.deepEqual([run().status, run().current_step, run().disk_state], ['in_progress', 'booting', 'complete']);
+  assert.equal(server.service.buildArgs(uuid), null, 'there is nothing left to install');
   assert.equal(server.describe(machine.uuid).install_until, null, 'its next network boot must not install again');
   machine.off();
   server.clock.advance(4 * minuteMs);

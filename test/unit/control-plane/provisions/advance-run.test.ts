@@ -146,6 +146,13 @@ test('an installer that was started anew begins a new attempt; late words of the
   assert.equal(run.state.status, 'completed');
 });
 
+test('what an installed system hands in of a boot that nobody heard of begins no attempt', () => {
+  const run = new RunDriver().feed(inputs.prepared, inputs.accepted, inputs.helloInstalled(true));
+  const there = run.state;
+  run.feed(inputs.event({ percent: 90 }), inputs.result('booting'), inputs.result('failed', 'unknown'));
+  assert.equal(run.state, there);
+});
+
 test('a machine that begins again and again ends as an error', () => {
   const run = installingRun();
   for (let boot = 2; boot <= 5; boot += 1) run.feed(inputs.event({}, `boot ${boot}`));
