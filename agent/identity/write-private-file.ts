@@ -24,8 +24,16 @@ export function writePrivateFile(path: string, text: string): void {
     renameSync(temporary, path);
     syncFolder(dir);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw new ProvisionError('permission', `${path} cannot be written`, { cause, facts: { path } });
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What kept the file from being written is said by the caller.
   }
 }
 

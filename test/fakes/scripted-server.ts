@@ -56,6 +56,8 @@ export class ScriptedServer {
   /** Frames that came again with other contents: a defect of the agent. */
   readonly conflicts: string[] = [];
   readonly problems: string[] = [];
+  /** What agents dial, where something stands in between. */
+  dialledOrigin: string;
   /** Acknowledges what is stored; switched off by tests. */
   acknowledges = true;
   onPeer: (peer: AgentPeer) => void = () => undefined;
@@ -65,6 +67,7 @@ export class ScriptedServer {
 
   private constructor(origin: string, options: ScriptedServerOptions) {
     this.origin = origin;
+    this.dialledOrigin = origin;
     this.#options = options;
   }
 
@@ -164,7 +167,7 @@ export class ScriptedServer {
   #isSigned(hello: Hello, nonce: string): boolean {
     const x = this.#keys.get(hello.machine_uuid);
     if (x === undefined) return false;
-    const parts = { origin: this.origin, machineUuid: hello.machine_uuid, bootId: hello.boot_id, nonce };
+    const parts = { origin: this.dialledOrigin, machineUuid: hello.machine_uuid, bootId: hello.boot_id, nonce };
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
     return verify(null, helloSignatureInput(parts), key, Buffer.from(hello.signature, 'base64url'));
   }
