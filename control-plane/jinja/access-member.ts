@@ -6,6 +6,7 @@ import { textMethod } from './text-methods.ts';
 import {
   Instance,
   NamedTuple,
+  present,
   requireDefined,
   StrictDict,
   Tuple,
@@ -17,12 +18,14 @@ import {
 /** `object.name`: a method first, then an entry, as Jinja's `getattr` does. */
 export function getMember(object: Value, name: string): Value {
   requireDefined(object);
-  if (object instanceof Instance) return object.attributes.get(name) ?? missing(object, name);
+  if (object instanceof Instance) return present(object.attributes.get(name), () => missing(object, name));
   if (object instanceof NamedTuple && object.names.includes(name)) {
-    return object.items[object.names.indexOf(name)] ?? missing(object, name);
+    return present(object.items[object.names.indexOf(name)], () => missing(object, name));
   }
-  if (object instanceof StrictDict) return object.get(name) ?? methodOf(object, name) ?? missing(object, name);
-  return methodOf(object, name) ?? (object instanceof Map ? object.get(name) : undefined) ?? missing(object, name);
+  const entry = object instanceof Map ? object.get(name) : undefined;
+  // The names of secrets and variables are the account's to choose: they go before methods.
+  if (object instanceof StrictDict && entry !== undefined) return entry;
+  return present(methodOf(object, name), () => present(entry, () => missing(object, name)));
 }
 
 /** `object[index]`: an entry or item first, then a method. */
@@ -37,9 +40,10 @@ export function getItem(object: Value, index: Value): Value {
   if (typeof index === 'string') return getMember(object, index);
   if (object instanceof Map) return missing(object, reprOf(index));
   const items = sequenceOf(object);
-  if (items === null) throw new TemplateFault(`${typeNameOf(object)} has no items`);
+  if (items === null) return new Undefined(`${typeNameOf(object)} has no items`);
   const place = asCount('the index of a list', index);
-  return items.at(place) ?? new Undefined(`a ${typeNameOf(object)} of ${items.length} has no item ${place}`);
+  const reason = `a ${typeNameOf(object)} of ${items.length} has no item ${place}`;
+  return present(items.at(place), () => new Undefined(reason));
 }
 
 /** `a.b.0`: what `attribute=` of filters means. */
@@ -54,7 +58,7 @@ export function getPath(object: Value, path: Value): Value {
 /** `object[start:stop:step]` of a list or a text (Python language reference, 6.3.3). */
 export function getSlice(object: Value, bounds: readonly Value[]): Value {
   const items = sequenceOf(requireDefined(object));
-  if (items === null) throw new TemplateFault(`${typeNameOf(object)} cannot be sliced`);
+  if (items === null) return new Undefined(`${typeNameOf(object)} cannot be sliced`);
   const [start = null, stop = null, step = null] = bounds;
   const by = step === null ? 1 : asCount('the step of a slice', step);
   if (by === 0) throw new TemplateFault('the step of a slice cannot be zero');

@@ -2,7 +2,7 @@ import { type Arguments, asCount, bindArguments, required } from './arguments.ts
 import { limitListLength } from './limits.ts';
 import { areEqual, compare } from './operators.ts';
 import { TemplateFault } from './template-error.ts';
-import { Callable, type Dict, isTruthy, itemsOf, Tuple, type Value } from './values.ts';
+import { Callable, type Dict, isTruthy, itemsOf, present, Tuple, type Value } from './values.ts';
 
 /** A method of Python's `list`, `tuple` or `dict`, or undefined when there is none of that name. */
 export function containerMethod(object: Value[] | Tuple | Dict, name: string): Callable | undefined {
@@ -81,7 +81,7 @@ const listMethods: Methods<Value[]> = {
 const dictMethods: Methods<Dict> = {
   get: (dict, args) => {
     const [key, fallback = null] = bindArguments('get', args, ['key', 'default']);
-    return dict.get(required('get', 'key', key)) ?? fallback;
+    return present(dict.get(required('get', 'key', key)), () => fallback);
   },
   keys: (dict, args) => {
     bindArguments('keys', args, []);
@@ -114,7 +114,7 @@ const dictMethods: Methods<Dict> = {
   setdefault: (dict, args) => {
     const [key, fallback = null] = bindArguments('setdefault', args, ['key', 'default']);
     const name = hashable(required('setdefault', 'key', key));
-    const value = dict.get(name) ?? fallback;
+    const value = present(dict.get(name), () => fallback);
     limitListLength(dict.size + 1);
     dict.set(name, value);
     return value;
@@ -122,7 +122,7 @@ const dictMethods: Methods<Dict> = {
   pop: (dict, args) => {
     const [key, fallback] = bindArguments('pop', args, ['key', 'default']);
     const name = required('pop', 'key', key);
-    const value = dict.get(name) ?? fallback;
+    const value = dict.has(name) ? dict.get(name) : fallback;
     if (value === undefined) throw new TemplateFault('pop of a key that the dict does not have');
     dict.delete(name);
     return value;

@@ -12,6 +12,7 @@ import {
   Instance,
   isTruthy,
   itemsOf,
+  present,
   requireDefined,
   Tuple,
   typeNameOf,
@@ -27,7 +28,7 @@ export function evaluate(node: Expression, scope: Scope, rendering: Rendering): 
     case 'constant':
       return node.value;
     case 'name':
-      return scope.get(node.name) ?? new Undefined(`${node.name} is undefined`);
+      return present(scope.get(node.name), () => new Undefined(`${node.name} is undefined`));
     case 'list':
       return node.items.map(get);
     case 'tuple':

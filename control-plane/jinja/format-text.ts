@@ -20,8 +20,9 @@ export function formatPercent(text: string, values: Value): string {
     const body = isWhole ? wholeText(letter, number(value)) : convert(letter, value, places);
     return pad(body, flags, bounded(width ?? '0'));
   });
-  const isList = values instanceof Tuple || !(values instanceof Map);
-  if (isList && used < items.length) throw new TemplateFault('the format has fewer places than there are values');
+  // A list or a dict is one value that need not be used, as in Python.
+  const isOptional = Array.isArray(values) || values instanceof Map;
+  if (!isOptional && used < items.length) throw new TemplateFault('the format has fewer places than there are values');
   return limitText(result);
 }
 

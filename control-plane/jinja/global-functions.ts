@@ -1,7 +1,7 @@
 import { asCount, asText, bindArguments, required } from './arguments.ts';
 import { limitListLength } from './limits.ts';
 import { TemplateFault } from './template-error.ts';
-import { Callable, Instance, type Value } from './values.ts';
+import { Callable, Instance, present, type Value } from './values.ts';
 
 /** The functions that every template has (Jinja 3.1, "List of Global Functions", but for `lipsum`). */
 export function globalFunctions(): Map<string, Value> {
@@ -54,10 +54,13 @@ function cycler(items: readonly Value[]): Instance {
   const attributes = new Map<string, Value>([['current', first]]);
   const move = (next: number): void => {
     position = next % items.length;
-    attributes.set('current', items[position] ?? first);
+    attributes.set(
+      'current',
+      present(items[position], () => first),
+    );
   };
   const next = (): Value => {
-    const value = items[position] ?? first;
+    const value = present(items[position], () => first);
     move(position + 1);
     return value;
   };

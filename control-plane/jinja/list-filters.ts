@@ -6,7 +6,7 @@ import { limitListLength, limitTextLength } from './limits.ts';
 import { applyBinary, areEqual, compare } from './operators.ts';
 import { textOf } from './python-text.ts';
 import { TemplateFault } from './template-error.ts';
-import { isTruthy, itemsOf, lengthOf, NamedTuple, requireDefined, Undefined, type Value } from './values.ts';
+import { isTruthy, itemsOf, lengthOf, NamedTuple, present, requireDefined, Undefined, type Value } from './values.ts';
 
 /** Filters whose value is a list or a dict (Jinja 3.1, "List of Builtin Filters"). */
 export const listFilters: FilterTable = {
@@ -20,11 +20,11 @@ export const listFilters: FilterTable = {
   },
   first: (value, args) => {
     bindArguments('first', args, []);
-    return itemsOf(value)[0] ?? new Undefined('the first of an empty list is undefined');
+    return present(itemsOf(value)[0], () => new Undefined('the first of an empty list is undefined'));
   },
   last: (value, args) => {
     bindArguments('last', args, []);
-    return itemsOf(value).at(-1) ?? new Undefined('the last of an empty list is undefined');
+    return present(itemsOf(value).at(-1), () => new Undefined('the last of an empty list is undefined'));
   },
   join: (value, args) => {
     const [separator = '', attribute = null] = bindArguments('join', args, ['d', 'attribute']);

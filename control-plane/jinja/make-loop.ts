@@ -1,7 +1,7 @@
 import { type Arguments, bindArguments } from './arguments.ts';
 import { areEqual } from './operators.ts';
 import { TemplateFault } from './template-error.ts';
-import { Callable, Instance, Tuple, Undefined, type Value } from './values.ts';
+import { Callable, Instance, present, Tuple, Undefined, type Value } from './values.ts';
 
 /** `loop` inside a `for` (Jinja 3.1, "For"). */
 export interface Loop {
@@ -47,8 +47,14 @@ export function makeLoop(
     attributes.set('revindex0', BigInt(size - index - 1));
     attributes.set('first', index === 0);
     attributes.set('last', index === size - 1);
-    attributes.set('previtem', items[index - 1] ?? new Undefined('the first item has no previtem'));
-    attributes.set('nextitem', items[index + 1] ?? new Undefined('the last item has no nextitem'));
+    attributes.set(
+      'previtem',
+      present(items[index - 1], () => new Undefined('the first item has no previtem')),
+    );
+    attributes.set(
+      'nextitem',
+      present(items[index + 1], () => new Undefined('the last item has no nextitem')),
+    );
   };
   return { value, moveTo };
 }

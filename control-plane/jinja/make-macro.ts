@@ -4,7 +4,7 @@ import type { Rendering } from './rendering.ts';
 import { Scope } from './scope.ts';
 import type { Body, Parameter } from './syntax-tree.ts';
 import { TemplateFault } from './template-error.ts';
-import { Callable, Tuple, Undefined, type Value } from './values.ts';
+import { Callable, present, Tuple, Undefined, type Value } from './values.ts';
 
 export interface MacroSource {
   readonly name: string;
@@ -56,9 +56,13 @@ function bindParameters(source: MacroSource, args: Arguments, scope: Scope, rend
     if (positional !== undefined && byName !== undefined) {
       throw new TemplateFault(`the macro ${source.name} got its argument ${name} twice`);
     }
-    let value: Value | undefined = positional ?? byName;
+    let value: Value | undefined = positional === undefined ? byName : positional;
     if (value === undefined && defaultValue !== null) value = evaluate(defaultValue, scope, rendering);
-    scope.set(name, value ?? new Undefined(`the argument ${name} of the macro ${source.name} was not given`));
+    const reason = `the argument ${name} of the macro ${source.name} was not given`;
+    scope.set(
+      name,
+      present(value, () => new Undefined(reason)),
+    );
   }
   return { positional: args.positional.slice(source.parameters.length), named };
 }

@@ -23,11 +23,14 @@ export const numberFilters: FilterTable = {
   },
   round: (value, args) => {
     const [precision = 0n, method = 'common'] = bindArguments('round', args, ['precision', 'method']);
-    const number = Number(numberOf('round', value));
+    const given = numberOf('round', value);
+    const number = Number(given);
     const scale = 10 ** asCount('precision', precision);
     switch (asText('method', method)) {
       case 'common':
-        return roundHalfToEven(number, asCount('precision', precision));
+        return typeof given === 'bigint' && scale >= 1
+          ? given
+          : roundHalfToEven(number, asCount('precision', precision));
       case 'ceil':
         return Math.ceil(number * scale) / scale;
       case 'floor':

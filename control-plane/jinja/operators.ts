@@ -177,10 +177,18 @@ function real(operator: BinaryOperator, left: number, right: number): number {
     case '//':
       return Math.floor(left / right);
     case '%':
-      return left - right * Math.floor(left / right);
+      return remainder(left, right);
     case '**':
+      if (left < 0 && !Number.isInteger(right)) throw new TemplateFault('a root of a negative number is none');
       return left ** right;
   }
+}
+
+/** With the sign of the divisor, also where it is zero (CPython, float_rem). */
+function remainder(left: number, right: number): number {
+  const rest = left % right;
+  if (rest === 0) return right < 0 ? -0 : 0;
+  return rest < 0 === right < 0 ? rest : rest + right;
 }
 
 function join(left: readonly Value[], right: readonly Value[]): Value[] {

@@ -1,4 +1,4 @@
-import { noArguments, parseExpression, parseFilterUses, parseOr, parseTuple } from './parse-expression.ts';
+import { parseExpression, parseFilterUses, parseOr, parseTuple } from './parse-expression.ts';
 import type { Body, Expression, Parameter, Statement, Target } from './syntax-tree.ts';
 import { TemplateError } from './template-error.ts';
 import { TokenStream } from './token-stream.ts';
@@ -21,10 +21,7 @@ function parseBody(stream: TokenStream, ends: readonly string[]): Body {
       const { line } = stream;
       if (stream.is('end')) {
         if (ends.length === 0) return body;
-        throw new TemplateError(
-          beginLine,
-          `syntax error: {% ${ends.at(-1)} %} is missing for the tag before this line`,
-        );
+        throw new TemplateError(beginLine, `syntax error: {% ${ends.at(-1)} %} is missing for the tag of this line`);
       }
       if (stream.is('text')) body.push({ kind: 'text', text: stream.next().value, line });
       else if (stream.skip('print_begin')) {
@@ -151,7 +148,7 @@ function parseCall(stream: TokenStream, line: number): Statement {
   return {
     kind: 'call_block',
     parameters,
-    call: { ...call, args: call.args ?? noArguments },
+    call: call,
     body: parseBlockBody(stream, 'endcall'),
     line,
   };

@@ -10,11 +10,11 @@ export const selectFilters: FilterTable = {
     const [name, ...rest] = args.positional;
     if (name !== undefined) {
       const inner: Arguments = { positional: rest, named: args.named };
-      return itemsOf(value).map((item) => host.applyFilter(asText('the filter of map', name), item, inner));
+      return listed(value).map((item) => host.applyFilter(asText('the filter of map', name), item, inner));
     }
     const [attribute, fallback] = bindArguments('map', args, ['attribute', 'default']);
     if (attribute === undefined) throw new TemplateFault('map needs a filter or an attribute');
-    return itemsOf(value).map((item) => {
+    return listed(value).map((item) => {
       const found = getPath(item, attribute);
       return found instanceof Undefined && fallback !== undefined ? fallback : found;
     });
@@ -33,7 +33,7 @@ function picking(isKept: boolean, hasAttribute: boolean): Filter {
     const others = hasAttribute ? args.positional.slice(1) : args.positional;
     if (hasAttribute && attribute === undefined) throw new TemplateFault('an attribute must be named');
     const passes = tester(others, args.named, host);
-    return itemsOf(value).filter(
+    return listed(value).filter(
       (item) => passes(attribute === undefined ? item : getPath(item, attribute)) === isKept,
     ) as Value[];
   };
@@ -44,4 +44,9 @@ function tester(others: readonly Value[], named: Arguments['named'], host: Filte
   if (test === undefined) return isTruthy;
   const name = asText('the name of a test', test);
   return (item) => host.applyTest(name, item, { positional: rest, named });
+}
+
+/** Nothing for `none`, `false` and 0, as Jinja has it for these filters. */
+function listed(value: Value): readonly Value[] {
+  return value === null || value === false || value === 0n || value === 0 ? [] : itemsOf(value);
 }

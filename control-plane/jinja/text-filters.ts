@@ -4,8 +4,8 @@ import { formatFilter } from './format-text.ts';
 import { limitText, limitTextLength } from './limits.ts';
 import { jsonOf, textOf } from './python-text.ts';
 import { TemplateFault } from './template-error.ts';
-import { capitalizeText, justify, replaceText, stripText, titleText } from './text-methods.ts';
-import { isTruthy, itemsOf, requireDefined, type Value } from './values.ts';
+import { capitalizeText, justify, replaceText, stripText } from './text-methods.ts';
+import { isIterable, isTruthy, itemsOf, requireDefined, type Value } from './values.ts';
 
 /** Of the value as text, without arguments. */
 function plain(name: string, work: (text: string) => Value): Filter {
@@ -20,7 +20,7 @@ export const textFilters: FilterTable = {
   upper: plain('upper', (text) => text.toUpperCase()),
   lower: plain('lower', (text) => text.toLowerCase()),
   capitalize: plain('capitalize', capitalizeText),
-  title: plain('title', titleText),
+  title: plain('title', titleWords),
   string: plain('string', (text) => text),
   safe: plain('safe', (text) => text),
   escape: plain('escape', escapeHtml),
@@ -32,7 +32,7 @@ export const textFilters: FilterTable = {
   b64decode: plain('b64decode', decodeBase64),
   urlencode: (value, args) => {
     bindArguments('urlencode', args, []);
-    if (typeof requireDefined(value) === 'string') return encodeUrl(textOf(value), '/');
+    if (typeof requireDefined(value) === 'string' || !isIterable(value)) return encodeUrl(textOf(value), '/');
     const pairs = value instanceof Map ? [...value] : itemsOf(value).map(itemsOf);
     const encode = (part: Value): string => encodeUrl(textOf(part), '').replaceAll('%20', '+');
     return pairs.map((pair) => pair.map(encode).join('=')).join('&');
@@ -77,6 +77,11 @@ export const textFilters: FilterTable = {
     return json.replaceAll(/[<>&']/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
   },
 };
+
+/** As the filter has it: words end at white space, hyphens and opening brackets only. */
+function titleWords(text: string): string {
+  return text.replaceAll(/[^-\s({[<]+/g, (word) => capitalizeText(word));
+}
 
 function spaces(width: number): string {
   limitTextLength(width);

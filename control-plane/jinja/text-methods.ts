@@ -63,7 +63,7 @@ export function replaceText(text: string, from: string, to: string, count = -1):
 }
 
 /** First letter of each word large, the others small. */
-export function titleText(text: string): string {
+function titleText(text: string): string {
   return text.replaceAll(/\p{L}+/gu, (word) => capitalizeText(word));
 }
 

@@ -1,7 +1,7 @@
-import { type Arguments, asCount, bindArguments, required } from './arguments.ts';
-import { applyComparison, areEqual, contains, numeric } from './operators.ts';
+import { type Arguments, bindArguments, required } from './arguments.ts';
+import { applyBinary, applyComparison, areEqual, contains, numeric } from './operators.ts';
+import { textOf } from './python-text.ts';
 import type { Comparison } from './syntax-tree.ts';
-import { TemplateFault } from './template-error.ts';
 import { Callable, Instance, isIterable, requireDefined, Undefined, type Value } from './values.ts';
 
 export type ValueTest = (value: Value, args: Arguments) => boolean;
@@ -19,9 +19,8 @@ function comparing(operator: Comparison['operator']): ValueTest {
     applyComparison(operator, value, required(operator, 'other', bindArguments(operator, args, ['other'])[0]));
 }
 
-function divisible(value: Value, by: number): boolean {
-  if (by === 0) throw new TemplateFault('division by zero');
-  return asCount('the value', requireDefined(value)) % by === 0;
+function isDivisible(value: Value, by: Value | undefined): boolean {
+  return areEqual(applyBinary('%', value, required('divisibleby', 'num', by)), 0n);
 }
 
 /** What stands behind `is` (Jinja 3.1, "List of Builtin Tests"; `contains` as in Ansible). */
@@ -43,11 +42,11 @@ export const valueTests: Readonly<Record<string, ValueTest>> = {
     'callable',
     (value) => value instanceof Callable || (value instanceof Instance && value.call !== undefined),
   ),
-  odd: plain('odd', (value) => !divisible(value, 2)),
-  even: plain('even', (value) => divisible(value, 2)),
+  odd: plain('odd', (value) => areEqual(applyBinary('%', value, 2n), 1n)),
+  even: plain('even', (value) => isDivisible(value, 2n)),
   upper: plain('upper', (value) => isCase(value, (text) => text.toUpperCase())),
   lower: plain('lower', (value) => isCase(value, (text) => text.toLowerCase())),
-  divisibleby: (value, args) => divisible(value, asCount('num', bindArguments('divisibleby', args, ['num'])[0])),
+  divisibleby: (value, args) => isDivisible(value, bindArguments('divisibleby', args, ['num'])[0]),
   sameas: (value, args) => {
     const [other] = bindArguments('sameas', args, ['other']);
     return (
@@ -81,7 +80,6 @@ export const valueTests: Readonly<Record<string, ValueTest>> = {
 };
 
 function isCase(value: Value, change: (text: string) => string): boolean {
-  if (typeof requireDefined(value) !== 'string') return false;
-  const text = String(value);
+  const text = textOf(value);
   return text === change(text) && text.toUpperCase() !== text.toLowerCase();
 }

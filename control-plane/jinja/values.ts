@@ -114,6 +114,11 @@ export function requireDefined<T extends Value>(value: T): Exclude<T, Undefined>
   return value as Exclude<T, Undefined>;
 }
 
+/** The value if there is one, null included: Python's None is a value, which `??` would take for nothing. */
+export function present(value: Value | undefined, otherwise: () => Value): Value {
+  return value === undefined ? otherwise() : value;
+}
+
 /** Truth as Python has it. @throws TemplateFault for a strict undefined value. */
 export function isTruthy(value: Value): boolean {
   if (value instanceof Undefined) {

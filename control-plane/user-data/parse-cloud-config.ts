@@ -82,8 +82,8 @@ class Converter {
       else entries.set(identityOf(key), { key, value });
     }
     // Own entries win, then the earlier of the merged maps (https://yaml.org/type/merge.html).
-    for (const map of merged) for (const [id, entry] of map.entries) if (!entries.has(id)) entries.set(id, entry);
-    return { kind: 'map', entries, role: this.#role };
+    const all = new Map([...merged.reverse().flatMap((map) => [...map.entries]), ...entries]);
+    return { kind: 'map', entries: all, role: this.#role };
   }
 
   #mergedMaps(value: YamlNode, place: Node): YamlMap[] {
@@ -98,9 +98,10 @@ class Converter {
     return { kind: 'scalar', text, isPlain, tag, role: this.#role };
   }
 
-  /** `text` for `!!str` and `!`, which quote what stands behind them. */
-  #tagOf(node: Node, tag: string): string {
-    if (tag === '!' || tag === `${tagPrefix}str`) return 'text';
+  /** `text` for `!!str`, which quotes what stands behind it; undefined for `!`, which PyYAML reads over. */
+  #tagOf(node: Node, tag: string): string | undefined {
+    if (tag === '!') return undefined;
+    if (tag === `${tagPrefix}str`) return 'text';
     const name = tag.startsWith(tagPrefix) ? tag.slice(tagPrefix.length) : '';
     if (!knownTags.includes(name)) throw this.#problem(node, `the tag ${tag} is unknown`);
     return `!!${name}`;
