@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { operateServer } from '../../builders/operated-server.ts';
 import { PlayedMachine } from '../../builders/played-machine.ts';
@@ -8,6 +9,21 @@ import { startTestServer } from '../../builders/server.ts';
 import { cliEnvironment, cliMain, cliNode } from '../../builders/server-cli.ts';
 import { tinyImage } from '../../builders/tiny-image.ts';
 import { Resources, waitFor } from '../../resources.ts';
+
+/** Listens in the place of the server and cuts everyone off, until so many have come. */
+async function waitForAttempts(port: number, count: number): Promise<void> {
+  let attempts = 0;
+  const listener = createServer((socket) => {
+    attempts += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve));
+  try {
+    await waitFor(`${count} attempts`, () => attempts >= count);
+  } finally {
+    await new Promise((resolve) => listener.close(resolve));
+  }
+}
 
 test('who watches a run sees it through a restart of the server', async () => {
   await using resources = new Resources();
@@ -28,6 +44,7 @@ test('who watches a run sees it through a restart of the server', async () => {
   await server.close();
   await waitFor('word of the loss', () => /the machine goes on, and the server is asked again/.test(shown));
   const { dataDir, port, adminToken } = server;
+  await waitForAttempts(port, 3);
   const settings = { dataDir, listen: { host: '127.0.0.1', port } };
   const again = await startTestServer(resources, { settings, adminToken });
   const back = new PlayedMachine(resources, { url: again.url, ca: again.caCertificate, identity: node.identity });
