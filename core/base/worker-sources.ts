@@ -9,3 +9,6 @@ export type WorkerName = keyof typeof workerSources;
 export function workerAsset(name: WorkerName): string {
   return `${name}.js`;
 }
+
+/** Name of the SEA asset that holds `durantic server`, a script of its own (scripts/build/bundle-server.ts). */
+export const serverAsset = 'server-program.js';

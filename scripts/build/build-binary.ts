@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { archiveBundle, archiveName, layOutBundle, requireFloor } from './build-bundle.ts';
 import { bundleProgram } from './bundle-program.ts';
+import { bundleServer } from './bundle-server.ts';
 import { bundleWorkers } from './bundle-workers.ts';
 import { glibcNeeded } from './glibc-needed.ts';
 import { hashFile } from './hash-file.ts';
@@ -48,12 +49,13 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const bundleDir = join(outDir, 'bundle');
   const result = { binary: join(outDir, 'durantic'), bundleDir, archive: join(outDir, archiveName) };
   const addon = await nativeAddon();
+  const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
   const assets = {
     'durantic-native.node': addon,
     'install.sh': join(repoDir, 'installer', 'install.sh'),
     ...(await bundleWorkers()),
+    ...(await bundleServer(source)),
   };
-  const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
   const program = await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source);
   const key = inputKey(
     program,

@@ -1,4 +1,5 @@
 import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
 /**
@@ -27,5 +28,15 @@ export const englishOnly: Plugin = {
       contents: "export { default as en } from './en.js';",
       loader: 'js',
     }));
+  },
+};
+
+/** The control plane is a script of its own; see cli/server-from-asset.ts. */
+export const serverApart: Plugin = {
+  name: 'server-apart',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/server\.ts$/ }, ({ importer, resolveDir }) =>
+      importer.endsWith('/cli/main.ts') ? { path: join(resolveDir, 'server-from-asset.ts') } : undefined,
+    );
   },
 };
