@@ -4,7 +4,7 @@ import { allRoutes, type Services } from '../all-routes.ts';
 import type { Clock, ServerContext } from '../context.ts';
 import { EventBus } from '../live/event-bus.ts';
 import { firmwareUrlOf, isFirmwareRoute } from './firmware-boot.ts';
-import { makeServices } from './make-services.ts';
+import { makeServices, type ServerParts } from './make-services.ts';
 import { type OpenDataDir, openDataDir, urlsOf } from './open-data-dir.ts';
 import { readRegistryCa } from './read-registry-ca.ts';
 import { renewCertificate } from './renew-certificate.ts';
@@ -48,14 +48,15 @@ export async function startServer(settings: ServerSettings, options: StartOption
   await using undo = new AsyncDisposableStack();
   const clock = options.clock ?? { now: () => Date.now() };
   const data = await openDataDir(settings, clock, undo);
-  const web = undo.use(await WebServer.listen(settings.listen, data.identity));
-  const boot = settings.httpBoot === null ? null : undo.use(await WebServer.listen(settings.httpBoot, null));
-  const context = makeContext({ settings, data, web, boot, clock, log: options.log });
+  const { log } = options;
+  const web = undo.use(await WebServer.listen(settings.listen, data.identity, log));
+  const boot = settings.httpBoot === null ? null : undo.use(await WebServer.listen(settings.httpBoot, null, log));
+  const context = makeContext({ settings, data, web, boot, clock, log });
   const tracker = new RequestTracker(isEndless);
   const parts = makeServices(context, readRegistryCa(settings.registryCaFile));
   undo.defer(() => parts.close());
   parts.attachAgents(web.server);
-  const health = healthRoute({ db: data.db, log: options.log, tracker });
+  const health = healthRoute({ db: data.db, log, tracker });
   const routes = allRoutes(context, parts.services);
   const served = { context, metrics: parts.metrics, tracker };
   undo.use(await serveRoutes(web, { ...served, routes: [...routes, health, metricsRoute(parts.metrics)] }));
@@ -63,11 +64,25 @@ export async function startServer(settings: ServerSettings, options: StartOption
     undo.use(await serveRoutes(boot, { ...served, routes: [...routes.filter(isFirmwareRoute), health] }));
   }
   undo.defer(keepCertificate(data, web, options));
-  const opened = undo.move();
+  return running({ context, parts, web, boot, tracker, adminToken: data.adminToken, opened: undo.move() });
+}
+
+interface Started {
+  readonly context: ServerContext;
+  readonly parts: ServerParts;
+  readonly web: WebServer;
+  readonly boot: WebServer | null;
+  readonly tracker: RequestTracker;
+  readonly adminToken: string | null;
+  /** Everything that is open, to be closed in reverse order. */
+  readonly opened: AsyncDisposableStack;
+}
+
+function running({ context, parts, web, boot, tracker, adminToken, opened }: Started): RunningServer {
   const close = async (): Promise<void> => {
     const ended = Promise.all([web.close(), boot?.close(), parts.leave()]);
     const isDone = await tracker.drain(drainMs);
-    if (!isDone) options.log.warn({ running: tracker.runningCount }, 'requests that take too long are cut off');
+    if (!isDone) context.log.warn({ running: tracker.runningCount }, 'requests that take too long are cut off');
     web.cut();
     boot?.cut();
     await parts.close();
@@ -82,7 +97,7 @@ export async function startServer(settings: ServerSettings, options: StartOption
     services: parts.services,
     port: web.port,
     httpBootPort: boot?.port ?? null,
-    adminToken: data.adminToken,
+    adminToken,
     close: async () => {
       closing ??= close();
       await closing;

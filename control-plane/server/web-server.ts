@@ -1,7 +1,9 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { describeError } from '../../core/base/describe-error.ts';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
+import type { Logger } from '../../core/base/logger.ts';
 import type { ListenAddress } from './settings.ts';
 
 export interface CertificateAndKey {
@@ -46,9 +48,10 @@ export class WebServer implements AsyncDisposable {
 
   /**
    * @param tls null for plain HTTP.
+   * @param log Gets what goes wrong later, such as a connection that finds no free file descriptor.
    * @throws ProvisionError `listen_failed`.
    */
-  static async listen(address: ListenAddress, tls: CertificateAndKey | null): Promise<WebServer> {
+  static async listen(address: ListenAddress, tls: CertificateAndKey | null, log: Logger): Promise<WebServer> {
     const server =
       tls === null
         ? createHttpServer(timeouts)
@@ -57,6 +60,7 @@ export class WebServer implements AsyncDisposable {
       server.once('error', (cause) => reject(listenError(address, cause)));
       server.listen({ host: address.host, port: address.port }, resolve);
     });
+    server.on('error', (error) => log.error({ error: describeError(error) }, 'a connection could not be accepted'));
     return new WebServer(server);
   }
 
