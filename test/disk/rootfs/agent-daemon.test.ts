@@ -48,17 +48,20 @@ function startAgent(resources: Resources, dir: string): Agent {
 
 const count = (text: string, what: string): number => text.split(what).length - 1;
 
-test('the daemon says once that it is not enrolled, notices the files, says once that it has no link, and ends within a second', async () => {
+test('the daemon says once that it is not enrolled, notices the files, says once that there is no server, and ends within a second', async () => {
   await using resources = new Resources();
   const dir = resources.tempDir();
   const { child, exited, log } = startAgent(resources, dir);
   const deadline = { timeoutMs: 20_000 };
   await waitFor('the agent to say that it is not enrolled', () => log().includes('not enrolled'), deadline);
   assert.match(log(), /not enrolled: waiting for .*agent\.yaml and .*identity\.json/);
-  writeTree(dir, { 'var/lib/durantic/identity.json': identity, 'etc/durantic/agent.yaml': 'server: https://x.test\n' });
-  await waitFor('the agent to notice both files', () => log().includes('no link to a server'), deadline);
+  writeTree(dir, {
+    'var/lib/durantic/identity.json': identity,
+    'etc/durantic/agent.yaml': 'server: https://127.0.0.1:1\n',
+  });
+  await waitFor('the agent to notice both files', () => log().includes('"server_unreachable"'), deadline);
   assert.equal(count(log(), '"not_enrolled"'), 1);
-  assert.equal(count(log(), '"link_unavailable"'), 1);
+  assert.equal(count(log(), '"server_unreachable"'), 1);
   assert.equal(log().includes(key), false);
   assert.equal(statSync(join(dir, 'run')).mode & 0o777, 0o700);
   assert.equal(child.exitCode, null);

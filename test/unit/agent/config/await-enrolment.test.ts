@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { awaitEnrolment, type Enrolment } from '../../../../agent/config/await-enrolment.ts';
-import { type AgentEvent, runAgent } from '../../../../agent/run-agent.ts';
+import { awaitEnrolment, type Enrolment, untilEnrolmentChanges } from '../../../../agent/config/await-enrolment.ts';
+import type { AgentEvent } from '../../../../agent/run-agent.ts';
 import { Resources, waitFor } from '../../../resources.ts';
 
 const key = 'A'.repeat(43);
@@ -114,27 +114,37 @@ test('ends at once when aborted', { timeout: 1000 }, async () => {
   assert.equal(await waiting.result, null);
 });
 
-test('an enrolled agent says once that it has no link, and stays until it is aborted', { timeout: 5000 }, async () => {
-  const controller = new AbortController();
+test('another valid enrolment is noticed; a file that is gone or not valid changes nothing and is told once', {
+  timeout: 5000,
+}, async () => {
+  await using waiting = start(20);
+  const { configFile, identityFile } = waiting;
+  put(configFile, 'server: https://x.test\n');
+  put(identityFile, identity);
+  const enrolment = await waiting.result;
+  if (enrolment === null) return assert.fail('there is an enrolment');
   const events: AgentEvent[] = [];
-  const parsed = JSON.parse(identity) as Enrolment['identity'];
-  const running = runAgent({
-    mode: 'installed',
-    config: { server: 'https://x.test' },
-    identity: parsed,
-    handlers: {},
+  const controller = new AbortController();
+  let hasChanged = false;
+  const changes = untilEnrolmentChanges(enrolment, {
+    configFile,
+    identityFile,
     onEvent: (event) => events.push(event),
     signal: controller.signal,
+    pollMs: 5,
+  }).then(() => {
+    hasChanged = true;
   });
-  const winner = await Promise.race([
-    running.then(() => 'ended'),
-    new Promise((resolve) => setImmediate(resolve, 'runs')),
-  ]);
-  assert.equal(winner, 'runs');
+  put(configFile, '# the same\nserver: https://x.test\n');
+  put(configFile, 'sever: https://x.test\n');
+  await waitFor('the problem', () => events.length > 0);
+  rmSync(configFile);
+  put(configFile, 'server: https://x.test\n');
+  assert.equal(hasChanged, false);
+  put(configFile, 'server: https://y.test\n');
+  await changes;
   assert.deepEqual(
-    events.map(({ kind }) => kind),
-    ['link_unavailable'],
+    events.map((event) => (event.kind === 'problem' ? event.message : '')),
+    [`${configFile}, line 1: sever: is no key of agent.yaml; what was read before still counts`],
   );
-  controller.abort();
-  await running;
 });

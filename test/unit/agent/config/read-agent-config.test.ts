@@ -24,6 +24,10 @@ test('reads every key', () => {
   assert.deepEqual(config.labels, { rack: 'r1' });
 });
 
+test('plain HTTP is allowed where it is asked for by name', () => {
+  assert.equal(parseAgentConfig('server: http://x:8080\nplain_http: true\n', 'agent.yaml').server, 'http://x:8080');
+});
+
 const bad: readonly (readonly [string, RegExp])[] = [
   ['', /^agent\.yaml, line 1: server: /],
   ['server: https://x\nsever: y\n', /^agent\.yaml, line 2: sever: is no key/],
@@ -31,6 +35,10 @@ const bad: readonly (readonly [string, RegExp])[] = [
   ['server: ftp://x\n', /^agent\.yaml, line 1: server: must be an http/],
   ['# x\nserver: https://x\npin: sha256:12\n', /^agent\.yaml, line 3: pin: must be sha256/],
   ['server: https://x\nlabels:\n  a: 1\n', /^agent\.yaml, line 3: labels\.a: /],
+  ['server: http://x\n', /^agent\.yaml, line 1: server: is plain HTTP.*plain_http: true/],
+  ['server: http://x\nplain_http: false\n', /^agent\.yaml, line 1: server: is plain HTTP/],
+  ['server: https://x/path\n', /^agent\.yaml, line 1: server: must be scheme, host and port only/],
+  ['server: https://user:secret@x\n', /^agent\.yaml, line 1: server: must be scheme, host and port only$/],
   ['server: [\n', /^agent\.yaml, line \d: /],
   ['- a\n', /^agent\.yaml, line 1: /],
 ];
