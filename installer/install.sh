@@ -292,6 +292,8 @@ enrol() {
   [ -n "$token" ] || return 0
   set -- enroll --server "$server"
   if [ -n "$pin" ]; then set -- "$@" --pin "$pin"; fi
+  # Whoever fetched this script without TLS has asked for it by name.
+  case $server in http://*) set -- "$@" --plain-http ;; esac
   DURANTIC_TOKEN=$token "$stage/bundle/durantic" "$@" </dev/null >"$stage/enrolled" || enrol_status=$?
   [ "$enrol_status" = 0 ] || die "this machine could not be enrolled with $server"
   has_enrolled=true
