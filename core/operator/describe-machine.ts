@@ -4,7 +4,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 import { plainLine } from '../base/plain-text.ts';
 import { shortTime, timeAgo } from './time-ago.ts';
 
-const labelColumns = 16;
+const labelColumns = 17;
 const mostEvents = 10;
 
 /** Everything about one machine for a person: what it is, what it shall be, its hardware, what happened to it. */

@@ -71,5 +71,5 @@ function line(
     const padding = isLast ? '' : ' '.repeat(width - displayWidth(fitted));
     return [`${dress(fitted, index)}${padding}`];
   });
-  return shown.join(gap);
+  return shown.join(gap).trimEnd();
 }
