@@ -20,7 +20,7 @@ export function parseCloudConfig(role: string, text: string): YamlMap | null {
   if (document === undefined) return null;
   const [problem] = document.errors;
   if (problem !== undefined)
-    throw invalid(role, problem.linePos?.[0].line, problem.message.split(/ at line \d|\n/)[0] ?? '');
+    throw invalid(role, problem.linePos?.[0].line, problem.message.split(/ at line \d|\n|: /)[0] ?? '');
   if (second !== undefined) throw invalid(role, undefined, 'there is more than one document');
   if (document.contents === null) return null;
   const node = new Converter(role, text, document).convert(document.contents);
@@ -33,6 +33,7 @@ export function parseCloudConfig(role: string, text: string): YamlMap | null {
   );
 }
 
+/** Messages hold nothing of the text: it may be part of a secret. */
 function invalid(role: string, line: number | undefined, message: string): RenderError {
   const place = line === undefined ? '' : ` in line ${line} of the rendered text`;
   return new RenderError(role, null, `the rendered cloud-config is not valid YAML${place}: ${message}`);
@@ -56,7 +57,7 @@ class Converter {
     if (node === null) return this.#scalar('', true, undefined);
     if (isAlias(node)) {
       const target = node.resolve(this.#document);
-      if (target === undefined) throw this.#problem(node, `the anchor ${node.source} does not exist`);
+      if (target === undefined) throw this.#problem(node, 'an alias names an anchor that does not exist');
       return this.convert(target);
     }
     if (isScalar(node)) {
@@ -64,7 +65,7 @@ class Converter {
       const tag = node.tag === undefined ? undefined : this.#tagOf(node, node.tag);
       return this.#scalar(String(node.value ?? ''), isPlain && tag !== 'text', tag === 'text' ? undefined : tag);
     }
-    if (node.tag !== undefined) throw this.#problem(node, `the tag ${node.tag} is not possible here`);
+    if (node.tag !== undefined) throw this.#problem(node, 'a list or map cannot have a tag');
     if (isSeq<Node>(node))
       return { kind: 'list', items: node.items.map((item) => this.convert(item)), role: this.#role };
     if (isMap<Node, Node>(node)) return this.#map(node.items);
@@ -103,7 +104,8 @@ class Converter {
     if (tag === '!') return undefined;
     if (tag === `${tagPrefix}str`) return 'text';
     const name = tag.startsWith(tagPrefix) ? tag.slice(tagPrefix.length) : '';
-    if (!knownTags.includes(name)) throw this.#problem(node, `the tag ${tag} is unknown`);
+    if (!knownTags.includes(name))
+      throw this.#problem(node, `an unknown tag; possible are ${knownTags.map((known) => `!!${known}`).join(', ')}`);
     return `!!${name}`;
   }
 
