@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Inventory, inventorySchema } from '../../protocol/inventory.ts';
 import type { DiskFacts } from '../disk/types.ts';
@@ -75,7 +75,7 @@ async function diskLinks(roots: SystemRoots): Promise<Map<string, string>> {
   const names = (await listNames(folder)).sort((a, b) => Number(isBare(a)) - Number(isBare(b)));
   const links = new Map<string, string>();
   for (const name of names) {
-    const target = await realpath(join(folder, name)).catch(() => null);
+    const target = await readlink(join(folder, name)).catch(() => null);
     if (target !== null && !links.has(basename(target))) links.set(basename(target), name);
   }
   return links;

@@ -14,6 +14,8 @@ export interface WatchCloudInitOptions {
   readonly report: (report: Report) => void;
   readonly onProblem: (message: string) => void;
   readonly signal: AbortSignal;
+  /** Injectable for tests; default `cloud-init`. */
+  readonly program?: string;
 }
 
 export interface CloudInitResult {
@@ -43,7 +45,7 @@ export async function watchCloudInit(options: WatchCloudInitOptions): Promise<vo
     // Reported twice is better than never.
     options.onProblem(describeError(error));
   }
-  const result = await readCloudInitResult(signal);
+  const result = await readCloudInitResult(signal, options.program);
   if (signal.aborted) return;
   options.report({ type: 'cloud_init_result', provision_uuid: provisionUuid, ...result });
   try {
@@ -54,11 +56,11 @@ export async function watchCloudInit(options: WatchCloudInitOptions): Promise<vo
 }
 
 /** How cloud-init ended; waits for that as long as it takes. An aborted signal gives an error that nobody may use. */
-export async function readCloudInitResult(signal: AbortSignal): Promise<CloudInitResult> {
+async function readCloudInitResult(signal: AbortSignal, program = 'cloud-init'): Promise<CloudInitResult> {
   try {
     // 0: done, 1: failed, 2: done with recoverable errors (cloud-init, "CLI commands", status).
     const options = { signal, okExitCodes: [0, 1, 2] };
-    const { stdout } = await runCommand('cloud-init', ['status', '--wait', '--format', 'json'], options);
+    const { stdout } = await runCommand(program, ['status', '--wait', '--format', 'json'], options);
     return parseCloudInitStatus(stdout);
   } catch (error) {
     if (error instanceof ProvisionError && error.code === 'tool_missing') return { status: 'absent', errors: [] };
