@@ -386,10 +386,9 @@ test('the real program enrols with a good token, and tells what is wrong with an
   }
   const good = await install(await seal(server, Date.now() + 60_000));
   assert.equal(good.exitCode, 0, good.stderr);
-  const machines = (await server.api<{ machine_uuid: string; uuid: string }[]>('GET', '/api/provisioning/machines/'))
-    .body;
+  const machines = (await server.api<{ uuid: string }[]>('GET', '/api/provisioning/machines/')).body;
   assert.equal(machines.length, 1);
-  assert.match(good.stdout, new RegExp(`as ${machines[0]?.uuid ?? machines[0]?.machine_uuid}\n`));
+  assert.match(good.stdout, new RegExp(`as ${machines[0]?.uuid}\n`));
   assert.equal(
     (await root.run("stat -c '%a %n' /etc/durantic/agent.yaml /var/lib/durantic/*")).stdout,
     '600 /etc/durantic/agent.yaml\n600 /var/lib/durantic/identity.json\n',
