@@ -94,14 +94,14 @@ function bareMetal(resources: Resources): FakeSystem {
   system.sys('class/net/ib0/address', `${'00:'.repeat(19)}01`);
   system.sys('class/net/ib0/device/vendor', '0x15b3');
   for (const [slot, values] of Object.entries({
-    '0000:3b:00.0': { class: '0x030200', vendor: '0x10de', device: '0x20b5' },
+    '0000:af:00.0': { class: '0x030200', vendor: '0x10de', device: '0x20b5' },
     '0000:03:00.0': { class: '0x030000', vendor: '0x102b', device: '0x0536' },
     '0000:04:00.0': { class: '0x020000', vendor: '0x14e4', device: '0x1750' },
     '0000:05:00.0': { class: '0x038000', vendor: '0xabcd', device: '0x0001' },
   })) {
     for (const [field, value] of Object.entries(values)) system.sys(`bus/pci/devices/${slot}/${field}`, value);
   }
-  bind(system, 'bus/pci/devices/0000:3b:00.0', 'nvidia');
+  bind(system, 'bus/pci/devices/0000:af:00.0', 'nvidia');
   const variable = 'firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
   mkdirSync(join(system.roots.sysRoot, dirname(variable)), { recursive: true });
   writeFileSync(join(system.roots.sysRoot, variable), Buffer.from([6, 0, 0, 0, 1]));
