@@ -1,108 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Machine } from '../../../protocol/api/machines.ts';
 import type { Provision } from '../../../protocol/api/provisions.ts';
-import { PlayedMachine } from '../../builders/played-machine.ts';
-import { startRegistry } from '../../builders/registry.ts';
+import { applyDeployment, playInstallation, playMachine, startRack } from '../../builders/deployment.ts';
 import { minuteMs } from '../../builders/run-inputs.ts';
-import { startTestServer, type TestServer, type TestServerOptions } from '../../builders/server.ts';
+import { startTestServer } from '../../builders/server.ts';
 import { FakeClock } from '../../builders/server-context.ts';
-import { insertTestMachine, type TestIdentity } from '../../builders/test-agent.ts';
-import { tinyImage } from '../../builders/tiny-image.ts';
-import { Resources, waitFor } from '../../resources.ts';
-
-/** What a `durantic_machine_deployment` resource is configured with: known, non-empty values only. */
-type Deployment = Readonly<Record<string, unknown>>;
-
-interface Applied {
-  readonly provisionUuid: string;
-  readonly status: string;
-  readonly polls: number;
-  readonly machine: Machine;
-}
-
-/** The provider's create: PATCH, provision, poll until `is_terminal`, refresh. It waits 10 s between polls; we less. */
-async function applyDeployment(server: TestServer, uuid: string, deployment: Deployment): Promise<Applied> {
-  const item = `/api/provisioning/machines/${uuid}`;
-  const send = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const reply = await server.api<T>(method, path, body);
-    if (reply.status >= 300) throw new Error(`${reply.status}: ${JSON.stringify(reply.body)}`);
-    return reply.body;
-  };
-  await send('PATCH', item, deployment);
-  const started = await send<{ provision_uuid: string }>('POST', `${item}/provision`, { mode: 'rebuild' });
-  const provisionUuid = started.provision_uuid;
-  let polls = 0;
-  const last = await waitFor(
-    'the run to end',
-    async () => {
-      polls += 1;
-      const run = await send<Provision>('GET', `${item}/provisions/${provisionUuid}`);
-      assert.ok(typeof run.status === 'string' && typeof run.current_step === 'string');
-      assert.ok(typeof run.current_message === 'string' && Number.isInteger(run.progress_percent));
-      assert.equal(run.is_active, !run.is_terminal);
-      return run.is_terminal && run;
-    },
-    { timeoutMs: 30_000, intervalMs: 20 },
-  );
-  if (last.status !== 'completed') {
-    throw new Error(`Provision Failed (${last.status}): ${last.error_message}`);
-  }
-  return { provisionUuid, status: last.status, polls, machine: await send('GET', item) };
-}
-
-interface Rack {
-  readonly server: TestServer;
-  readonly machine: PlayedMachine;
-  readonly meshUuid: string;
-  readonly digest: string;
-}
-
-/** A server with a registry, an image on one of two roles, a mesh network and one machine in the installer. */
-async function startRack(resources: Resources, options: TestServerOptions = {}): Promise<Rack> {
-  const registry = await startRegistry(resources);
-  const image = await tinyImage(resources);
-  const server = await startTestServer(resources, options);
-  const create = async (path: string, body: object): Promise<string> => {
-    const reply = await server.api<{ uuid: string }>('POST', path, body);
-    assert.equal(reply.status, 201, JSON.stringify(reply.body));
-    return reply.body.uuid;
-  };
-  const imageUuid = await create('/api/provisioning/images/', {
-    name: 'tiny',
-    docker_image_url: `http://${await registry.push(image.reference, 'os/tiny:latest')}`,
-    registry_credential_uuid: null,
-    description: 'for tests',
-  });
-  const roles = '/api/controlplane/machine-roles/';
-  await create(roles, {
-    name: 'web',
-    image_uuid: imageUuid,
-    template_data: '#cloud-config\nhostname: {{ machine.hostname }}\n',
-  });
-  await create(roles, { name: 'base', merge_priority: 10, template_data: '#cloud-config\npackages: [vim]\n' });
-  await create(roles, {
-    name: 'broken',
-    image_uuid: imageUuid,
-    template_data: '#cloud-config\nx: {{ secrets.NONE }}\n',
-  });
-  const meshUuid = await create('/api/controlplane/mesh-networks/', { name: 'rack', network_cidr: '10.40.0.0/24' });
-  const machine = play(resources, server, insertTestMachine(server.context));
-  await machine.bootInstaller();
-  return { server, machine, meshUuid, digest: image.digest };
-}
-
-function play(resources: Resources, server: TestServer, identity: TestIdentity): PlayedMachine {
-  return new PlayedMachine(resources, { url: server.url, ca: server.caCertificate, identity });
-}
-
-/** The machine's part: takes the command, installs, boots the installed system. */
-async function playInstallation(machine: PlayedMachine): Promise<string> {
-  const { args } = await machine.take();
-  await machine.install(args.provision_uuid);
-  await machine.bootInstalled(args.provision_uuid);
-  return args.provision_uuid;
-}
+import { Resources } from '../../resources.ts';
 
 test('durantic_machine_deployment: PATCH, provision, poll, completed, refresh', { timeout: 60_000 }, async () => {
   await using resources = new Resources();
@@ -154,7 +57,7 @@ test('a deployment whose installation fails says why, and the next apply runs an
   await machine.result((await machine.take()).args.provision_uuid, 'failed');
   await refused;
   const again = applyDeployment(server, machine.uuid, { role_names: ['web'] });
-  await machine.cloudInit(await playInstallationAgain(machine), 'done');
+  await machine.cloudInit(await playInstallation(machine, 2), 'done');
   assert.equal((await again).status, 'completed');
   const { body } = await server.api<Provision[]>('GET', `/api/provisioning/machines/${machine.uuid}/provisions/`);
   assert.deepEqual(
@@ -163,13 +66,6 @@ test('a deployment whose installation fails says why, and the next apply runs an
     'newest first',
   );
 });
-
-async function playInstallationAgain(machine: PlayedMachine): Promise<string> {
-  const { args } = await machine.take(2);
-  await machine.install(args.provision_uuid);
-  await machine.bootInstalled(args.provision_uuid);
-  return args.provision_uuid;
-}
 
 test('a deployment that cloud-init does not finish is degraded, which fails the apply', {
   timeout: 60_000,
@@ -251,7 +147,7 @@ test('a server that is started again in the middle of a deployment ends it all t
   const run = async (): Promise<Provision> =>
     (await next.api<Provision>('GET', `${item}/provisions/${args.provision_uuid}`)).body;
   assert.deepEqual([(await run()).status, (await run()).progress_percent], ['in_progress', 33]);
-  const again = play(resources, next, machine.identity);
+  const again = playMachine(resources, next, machine.identity);
   const agent = await again.boot({ mode: 'installer', boot_id: bootId, last_event_seq: 2 });
   assert.equal((await agent.next('command')).command_uuid, machine.agent.all('command')[0]?.command_uuid);
   await again.install(args.provision_uuid);

@@ -1,45 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../control-plane/http/api-error.ts';
-import type { Provision } from '../../../protocol/api/provisions.ts';
-import type { PlayedMachine } from '../../builders/played-machine.ts';
-import { type ProvisionServer, startProvisionServer } from '../../builders/provision-server.ts';
-import { startRegistry } from '../../builders/registry.ts';
+import { type InstallingRun, startInstallingRun, startQueuedRun } from '../../builders/installing-run.ts';
 import { minuteMs } from '../../builders/run-inputs.ts';
-import { tinyImage } from '../../builders/tiny-image.ts';
 import { Resources, waitFor } from '../../resources.ts';
 
-interface Queued {
-  readonly server: ProvisionServer;
-  readonly machine: PlayedMachine;
-  readonly uuid: string;
-  run(): Provision;
-}
-
-/** A run that is ready; the machine is off. */
-async function startQueued(resources: Resources): Promise<Queued> {
-  const registry = await startRegistry(resources);
-  const server = await startProvisionServer(resources);
-  server.useImage(`http://${await registry.push((await tinyImage(resources)).reference, 'os/tiny:1')}`);
-  const machine = server.machine();
-  const { provisionUuid: uuid } = server.service.queue(machine.uuid);
-  await server.service.settled();
-  return { server, machine, uuid, run: () => server.run(machine.uuid, uuid) };
-}
-
-async function startInstalling(resources: Resources): Promise<Queued> {
-  const queued = await startQueued(resources);
-  await queued.machine.bootInstaller();
-  await queued.machine.take();
-  await queued.machine.tell(queued.uuid, { percent: 20 });
-  return queued;
+/** An installation that has said something. */
+async function startInstalling(resources: Resources): Promise<InstallingRun> {
+  const installing = await startInstallingRun(resources);
+  await installing.machine.tell(installing.uuid, { percent: 20 });
+  return installing;
 }
 
 const is409 = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
 
 test('a queued run is canceled at once, and its command never reaches the machine', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startQueued(resources);
+  const { server, machine, uuid, run } = await startQueuedRun(resources);
   assert.equal(server.describe(machine.uuid).provision_state, 'Install pending');
   server.service.cancel(machine.uuid, uuid);
   assert.deepEqual([run().status, run().disk_state], ['canceled', 'untouched']);
@@ -97,7 +74,7 @@ test('a machine that is away frees its operator at once, and is told to stop whe
 
 test('an installed system that has not left for the installer yet loses its command', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startQueued(resources);
+  const { server, machine, uuid, run } = await startQueuedRun(resources);
   await machine.bootInstalled(null);
   await machine.take();
   assert.equal(run().status, 'in_progress');
@@ -110,7 +87,7 @@ test('an installed system that has not left for the installer yet loses its comm
 
 test('clear drops a queued run and the mark; it refuses one that the machine has seen', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startQueued(resources);
+  const { server, machine, uuid, run } = await startQueuedRun(resources);
   assert.ok(server.describe(machine.uuid).install_until !== null, 'its network boot gets the installer meanwhile');
   assert.equal(server.service.clear(machine.uuid).provisionUuid, uuid);
   assert.equal(run().status, 'canceled');
@@ -126,7 +103,7 @@ test('clear drops a queued run and the mark; it refuses one that the machine has
 
 test('discover sends the machine into the installer without a run', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid } = await startQueued(resources);
+  const { server, machine, uuid } = await startQueuedRun(resources);
   assert.throws(() => server.service.discover(machine.uuid), is409);
   server.service.cancel(machine.uuid, uuid);
   assert.equal(server.service.discover(machine.uuid).provisionUuid, null);

@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../control-plane/http/api-error.ts';
-import type { Provision, ProvisionHistoryEntry } from '../../../protocol/api/provisions.ts';
-import type { PlayedMachine } from '../../builders/played-machine.ts';
-import { type ProvisionServer, startProvisionServer } from '../../builders/provision-server.ts';
-import { startRegistry } from '../../builders/registry.ts';
+import type { ProvisionHistoryEntry } from '../../../protocol/api/provisions.ts';
+import { startInstallingRun, startQueuedRun } from '../../builders/installing-run.ts';
+import { startProvisionServer } from '../../builders/provision-server.ts';
 import { minuteMs } from '../../builders/run-inputs.ts';
-import { tinyImage } from '../../builders/tiny-image.ts';
 import { Resources } from '../../resources.ts';
-
-interface Installing {
-  readonly server: ProvisionServer;
-  readonly machine: PlayedMachine;
-  readonly uuid: string;
-  readonly commandUuid: string;
-  run(): Provision;
-}
-
-/** A machine in the installer that has taken the command of its first run. */
-async function startInstalling(resources: Resources): Promise<Installing> {
-  const registry = await startRegistry(resources);
-  const image = await tinyImage(resources);
-  const server = await startProvisionServer(resources);
-  server.useImage(`http://${await registry.push(image.reference, 'os/tiny:1')}`);
-  const machine = server.machine();
-  const { provisionUuid: uuid } = server.service.queue(machine.uuid);
-  await machine.bootInstaller();
-  await server.service.settled();
-  const { commandUuid } = await machine.take();
-  return { server, machine, uuid, commandUuid, run: () => server.run(machine.uuid, uuid) };
-}
 
 /** What the server noted as the end of a run; there must be exactly one. */
 function endsIn(history: readonly ProvisionHistoryEntry[]): unknown[] {
@@ -41,7 +17,7 @@ function endsIn(history: readonly ProvisionHistoryEntry[]): unknown[] {
 
 test('a run is completed when the installed system is there and cloud-init has ended', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, commandUuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, commandUuid, run } = await startInstallingRun(resources);
   assert.deepEqual([run().status, run().current_step], ['in_progress', 'entering_installer']);
   assert.equal(server.describe(machine.uuid).provision_state, 'Installing');
   await machine.tell(uuid, { step: 'layer_extraction', percent: 41.9, bytes_done: 5, bytes_total: 9, rate_bps: 3.5 });
@@ -75,7 +51,7 @@ test('a run is completed when the installed system is there and cloud-init has e
 
 test('cloud-init errors make the run degraded: installed, and still in need of a run', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, run } = await startInstallingRun(resources);
   await machine.install(uuid);
   await machine.bootInstalled(uuid);
   await machine.cloudInit(uuid, 'error', ['module users failed']);
@@ -89,7 +65,7 @@ test('cloud-init errors make the run degraded: installed, and still in need of a
 
 test('events are stored once; repeated and late ones change nothing', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, run } = await startInstallingRun(resources);
   const frame = { boot_id: machine.agent.bootId, seq: 100, ...machine.eventFrame(uuid, { percent: 50 }) };
   machine.agent.send(frame);
   machine.agent.send(frame);
@@ -116,7 +92,7 @@ test('events are stored once; repeated and late ones change nothing', async () =
 
 test('a long message is shown short and kept whole', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, run } = await startInstallingRun(resources);
   const message = 'x'.repeat(100_000);
   await machine.tell(uuid, { message });
   assert.equal(run().current_message.length, 2000);
@@ -125,7 +101,7 @@ test('a long message is shown short and kept whole', async () => {
 
 test('a system that comes after its run was given up is installed all the same', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid } = await startInstalling(resources);
+  const { server, machine, uuid } = await startInstallingRun(resources);
   await machine.result(uuid, 'failed');
   const wasInstalled = () => server.context.db.prepare('SELECT was_installed FROM machines').get()?.['was_installed'];
   assert.equal(wasInstalled(), 0);
@@ -135,7 +111,7 @@ test('a system that comes after its run was given up is installed all the same',
 
 test('a machine cannot speak of the run of another', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, run } = await startInstallingRun(resources);
   const before = run();
   const other = server.machine();
   await other.bootInstaller();
@@ -149,7 +125,7 @@ test('a machine cannot speak of the run of another', async () => {
 
 test('a server that is started again in the middle goes on, and counts no silence of its own', async () => {
   await using resources = new Resources();
-  const first = await startInstalling(resources);
+  const first = await startInstallingRun(resources);
   const { machine, uuid } = first;
   await machine.tell(uuid, { percent: 30 });
   await first.server.stop();
@@ -170,7 +146,7 @@ test('a server that is started again in the middle goes on, and counts no silenc
 
 test('another system than the installed one is an error', async () => {
   await using resources = new Resources();
-  const { machine, uuid, run } = await startInstalling(resources);
+  const { machine, uuid, run } = await startInstallingRun(resources);
   await machine.install(uuid);
   await machine.bootInstalled('99999999-2222-4333-8444-555555555555');
   assert.deepEqual([run().status, run().error_code], ['error', 'booted_another_system']);
@@ -178,7 +154,7 @@ test('another system than the installed one is an error', async () => {
 
 test('without an agent in the system the run is completed, unconfirmed, when the machine is told to boot it', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid } = await startInstalling(resources);
+  const { server, machine, uuid } = await startInstallingRun(resources);
   await machine.result(uuid, 'failed');
   server.context.db.prepare('UPDATE machines SET inject_agent = 0').run();
   const { provisionUuid } = server.service.queue(machine.uuid);
@@ -192,24 +168,18 @@ test('without an agent in the system the run is completed, unconfirmed, when the
 
 test('a command that the machine rejects ends the run with its reason', async () => {
   await using resources = new Resources();
-  const registry = await startRegistry(resources);
-  const server = await startProvisionServer(resources);
-  server.useImage(`http://${await registry.push((await tinyImage(resources)).reference, 'os/tiny:1')}`);
-  const machine = server.machine();
+  const { server, machine, uuid, run } = await startQueuedRun(resources);
   await machine.bootInstaller();
-  const { provisionUuid } = server.service.queue(machine.uuid);
-  await server.service.settled();
   const command = await machine.agent.next('command');
   await machine.agent.acknowledged(machine.agent.reply(command.command_uuid, 'rejected', 'busy: another run'));
-  const run = server.run(machine.uuid, provisionUuid);
-  assert.deepEqual([run.status, run.error_code], ['error', 'command_rejected']);
-  assert.match(run.error_message, /busy: another run/);
+  assert.deepEqual([run().uuid, run().status, run().error_code], [uuid, 'error', 'command_rejected']);
+  assert.match(run().error_message, /busy: another run/);
   assert.equal(server.describe(machine.uuid).provision_state, 'Failed');
 });
 
 test('one active run per machine: the second is refused, by the check and by the index', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid } = await startInstalling(resources);
+  const { server, machine, uuid } = await startInstallingRun(resources);
   assert.throws(
     () => server.service.queue(machine.uuid),
     (error: unknown) => {
@@ -226,7 +196,7 @@ test('one active run per machine: the second is refused, by the check and by the
 
 test('an adopted machine begins its interrupted run again, with another command', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, commandUuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, commandUuid, run } = await startInstallingRun(resources);
   await machine.tell(uuid, { percent: 60 });
   machine.off();
   server.service.onAdopted(machine.uuid);
@@ -244,7 +214,7 @@ test('an adopted machine begins its interrupted run again, with another command'
 
 test('changes that came after a run was queued still need one when it has ended', async () => {
   await using resources = new Resources();
-  const { server, machine, uuid, run } = await startInstalling(resources);
+  const { server, machine, uuid, run } = await startInstallingRun(resources);
   server.context.db.prepare('UPDATE machines SET config_revision = config_revision + 1').run();
   await machine.install(uuid);
   await machine.bootInstalled(uuid);
