@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { buildInfo } from '../../core/base/build-info.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { allRoutes, type Services } from '../all-routes.ts';
 import type { Clock, ServerContext } from '../context.ts';
+import { openApiRoute } from '../http/openapi-route.ts';
 import { EventBus } from '../live/event-bus.ts';
 import { firmwareUrlOf, isFirmwareRoute } from './firmware-boot.ts';
 import { makeServices, type ServerParts } from './make-services.ts';
@@ -59,7 +61,9 @@ export async function startServer(settings: ServerSettings, options: StartOption
   const health = healthRoute({ db: data.db, log, tracker });
   const routes = allRoutes(context, parts.services);
   const served = { context, metrics: parts.metrics, tracker };
-  undo.use(await serveRoutes(web, { ...served, routes: [...routes, health, metricsRoute(parts.metrics)] }));
+  const all = [...routes, health, metricsRoute(parts.metrics)];
+  const document = openApiRoute(all, buildInfo().version);
+  undo.use(await serveRoutes(web, { ...served, routes: [...all, document] }));
   if (boot !== null) {
     undo.use(await serveRoutes(boot, { ...served, routes: [...routes.filter(isFirmwareRoute), health] }));
   }
