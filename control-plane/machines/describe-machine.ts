@@ -13,6 +13,8 @@ import { provisionStateOf } from './provision-state.ts';
 /** A machine that was heard of within this time is online. */
 export const onlineForMs = 60_000;
 
+const modeSchema = z.enum(['installer', 'installed']).nullable();
+
 /** What descriptions of machines are made from. */
 export interface MachineSource {
   readonly context: ServerContext;
@@ -68,7 +70,7 @@ type Common = Omit<MachineListItem, 'mesh_network_uuid'>;
 
 function commonOf(source: MachineSource, row: Row, roles: readonly string[], run: LastRun | null): Common {
   const uuid = text(row, 'uuid');
-  const mode = z.enum(['installer', 'installed']).nullable().parse(row['mode']);
+  const mode = modeSchema.parse(row['mode']);
   const lastSeenMs = lastSeenOf(source, row);
   const isOnline = lastSeenMs !== null && source.context.clock.now() - lastSeenMs < onlineForMs;
   const isInInstaller = isOnline && mode === 'installer';

@@ -45,6 +45,7 @@ export type NewRun = Omit<StoredRun, 'imageDigest' | 'resolveAttempts' | 'resolv
   readonly roleNames: readonly string[];
 };
 
+const statusSchema = z.enum(runStatuses);
 const cloudInitSchema = z.object({ status: z.enum(['done', 'error', 'absent']), errors: z.array(z.string()) });
 
 /** Where the user data of a run is sealed to. */
@@ -180,5 +181,5 @@ function stateOf(row: Row, settings: RunSettings): RunState {
 }
 
 function statusOf(row: Row): RunStatus {
-  return z.enum(runStatuses).parse(row['status']);
+  return statusSchema.parse(row['status']);
 }
