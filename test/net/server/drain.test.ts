@@ -31,7 +31,7 @@ test('SIGTERM: a running request is finished, agents are told, streams end, the 
   const eventsText = events.text();
 
   const startedMs = performance.now();
-  const goodbye = once(agent, 'close');
+  const goodbye = once(agent, 'close', { signal: AbortSignal.timeout(10_000) });
   const ended = server.kill('SIGTERM');
   const [code] = (await goodbye) as [number];
   assert.equal(code, 1001);
@@ -50,7 +50,7 @@ test('SIGTERM: a request that never ends does not hold the process for more than
   await using resources = new Resources();
   const server = await startServerProcess(resources);
   const slow = await beginRequest(server);
-  const cut = once(slow, 'error');
+  const cut = once(slow, 'error', { signal: AbortSignal.timeout(10_000) });
   const startedMs = performance.now();
   assert.deepEqual(await server.kill('SIGTERM'), { code: 0, signal: null });
   await cut;
