@@ -86,6 +86,11 @@ test('role_names replaces the whole list and comes back in its order; [] clears 
   for (const name of ['a', 'b', 'c']) machines.addRole(name);
   assert.deepEqual(machines.patch({ role_names: ['c', 'a', 'b'] }).role_names, ['c', 'a', 'b']);
   assert.deepEqual(machines.patch({ tunnel_type: 'geneve' }).role_names, ['c', 'a', 'b'], 'absent is unchanged');
+  for (const names of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba', 'abc', 'cba']) {
+    clearMark(machines);
+    const other = machines.patch({ role_names: [...names] });
+    assert.deepEqual([other.role_names, other.needs_provisioning], [[...names], true], 'another order is another list');
+  }
   assert.deepEqual(machines.patch({ role_names: ['b', 'c'] }).role_names, ['b', 'c']);
   assert.deepEqual(listMachines(machines)[0]?.role_names, ['b', 'c']);
   assert.throws(() => machines.patch({ role_names: ['a', 'no such role'] }), is422);
