@@ -17,7 +17,7 @@ const identity = '{"machine_uuid": "6f1c7b1e-0000-4000-8000-000000000001"}';
 /** Enrols as the program does, as far as install.sh can see it; the token must come by the environment only. */
 const goodProgram = `
 case $1 in
-  version) echo "durantic 1.2.3 (commit abc, Node 26, x64)" ;;
+  version) [ -z "$DURANTIC_TOKEN" ] || exit 70; echo "durantic 1.2.3 (commit abc, Node 26, x64)" ;;
   enroll)
     [ "$DURANTIC_TOKEN" = "${token}" ] || exit 70
     case "$*" in *S3CR3T*) exit 70 ;; esac
