@@ -44,8 +44,9 @@ export async function dialServer(options: DialOptions): Promise<Socket> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   const either = AbortSignal.any([signal, deadline]);
   try {
+    const context = contextOf(options.trust);
     const raw = options.proxy === null ? await dialTcp(server, either) : await dialProxy(options.proxy, server, either);
-    const socket = server.protocol === 'https:' ? await startTls(raw, options, either) : raw;
+    const socket = server.protocol === 'https:' ? await startTls(raw, { ...options, context }, either) : raw;
     return socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
   } catch (cause) {
     if (!signal.aborted && deadline.aborted) {
@@ -74,11 +75,10 @@ async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<
   const request = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
   return await new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => {
-      settle();
       const message = `the proxy ${proxy.host} ${why}`;
       reject(new ProvisionError('server_unreachable', message, { cause, facts: { proxy: proxy.host } }));
     };
-    const connect = request({
+    request({
       host: hostOf(proxy),
       port: portOf(proxy),
       method: 'CONNECT',
@@ -90,18 +90,13 @@ async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<
         host: target,
         ...(proxy.username === '' ? {} : { 'proxy-authorization': `Basic ${credentials.toString('base64')}` }),
       },
-    });
-    // Not the request's own `signal`: that one would end the tunnel long after it was made.
-    const onAbort = (): void => void connect.destroy(abortError(signal));
-    const settle = (): void => signal.removeEventListener('abort', onAbort);
-    signal.addEventListener('abort', onAbort, { once: true });
-    connect
+      signal,
+    })
       .once('connect', (response, socket, head) => {
         if (response.statusCode !== 200) {
           socket.destroy();
           return fail(`refuses the connection to ${target} (${response.statusCode})`);
         }
-        settle();
         if (head.length > 0) socket.unshift(head);
         resolve(socket as Socket);
       })
@@ -114,7 +109,11 @@ async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<
   });
 }
 
-async function startTls(raw: Socket, { server, trust }: DialOptions, signal: AbortSignal): Promise<TLSSocket> {
+async function startTls(
+  raw: Socket,
+  { server, trust, context }: DialOptions & { readonly context: SecureContext },
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   const host = hostOf(server);
   const socket = connectTls({
     socket: raw,
@@ -123,7 +122,7 @@ async function startTls(raw: Socket, { server, trust }: DialOptions, signal: Abo
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: ['http/1.1'],
     minVersion: 'TLSv1.2',
-    secureContext: contextOf(trust),
+    secureContext: context,
     // Written out: the environment (NODE_TLS_REJECT_UNAUTHORIZED) must not switch it off.
     rejectUnauthorized: trust.kind !== 'none',
   });

@@ -1,7 +1,7 @@
 import { createPublicKey, randomBytes, randomUUID, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import { json } from 'node:stream/consumers';
 import { type WebSocket, WebSocketServer } from 'ws';
 import {
@@ -60,6 +60,8 @@ export class ScriptedServer {
   dialledOrigin: string;
   /** Acknowledges what is stored; switched off by tests. */
   acknowledges = true;
+  /** Shows another certificate from now on; only with TLS. */
+  useCertificate: (tls: Pick<Certificates, 'certFile' | 'keyFile'>) => void = () => undefined;
   onPeer: (peer: AgentPeer) => void = () => undefined;
   onFrame: (frame: AgentFrame, peer: AgentPeer) => void = () => undefined;
   readonly #options: ScriptedServerOptions;
@@ -79,6 +81,11 @@ export class ScriptedServer {
         : createHttpsServer({ cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) });
     const { host } = await listenOnLoopback(resources, server as ReturnType<typeof createHttpServer>);
     const scripted = new ScriptedServer(`${tls === undefined ? 'http' : 'https'}://${host}`, options);
+    scripted.useCertificate = ({ certFile, keyFile }) => {
+      if (server instanceof HttpsServer) {
+        server.setSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+      }
+    };
     server.on('request', (request, response) => void scripted.#answer(request, response));
     const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes });
     server.on('upgrade', (request, socket, head) => {

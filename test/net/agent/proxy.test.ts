@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { dialServer } from '../../../agent/link/dial.ts';
 import { newIdentity, startAgent } from '../../builders/agent-fixture.ts';
 import { makeKeyCertificates } from '../../builders/key-certificates.ts';
 import { listenOnLoopback } from '../../fakes/listen-on-loopback.ts';
@@ -72,4 +74,19 @@ test('F27 a proxy that refuses or is not there is named without its password', a
     assert.doesNotMatch(JSON.stringify(agent.events), /s3cret|wr0ng/);
     await agent.stop();
   }
+});
+
+test('a tunnel outlives the time limit of its making', async () => {
+  await using resources = new Resources();
+  const server = await ScriptedServer.start(resources);
+  const proxy = await startProxy(resources);
+  const signal = new AbortController().signal;
+  const limit = AbortSignal.timeout(300);
+  const dial = { server: new URL(server.origin), trust: { kind: 'none' }, proxy: new URL(proxy.url), signal } as const;
+  const socket = await dialServer({ ...dial, timeoutMs: 250 });
+  resources.defer('end the connection', () => void socket.destroy());
+  await once(limit, 'abort');
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 404/);
 });
