@@ -171,6 +171,10 @@ test('templates that ask for too much fail at once, with their line', () => {
     "{{ 'x'.join(['y' * 1000000] * 100000) }}": /longer than/,
     '{{ [1] | batch(1000000000, 0) | list }}': /more than 100000 items/,
     '{{ [1] | slice(1000000000) | list }}': /more than 100000 items/,
+    '{% set d = {} %}{% for i in range(100000) %}{% do d.setdefault(i, 1) %}{% endfor %}{% do d.setdefault(-1, 1) %}':
+      /more than 100000 items/,
+    '{% set d = {} %}{% for i in range(100000) %}{% do d.update({i: 1}) %}{% endfor %}{% do d.update({"x": 1}) %}':
+      /more than 100000 items/,
     '{{ 9 ** 9 ** 9 ** 9 ** 9 }}': /too large|bits/,
     '{{ 2 ** 100000 }}': /too large|bits/,
     '{{ (0 - 2) ** 100000 }}': /too large|bits/,
