@@ -1,9 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { loadNative } from '../../agent/native/load-native.ts';
+import { flockOperations } from '../../agent/native/native.ts';
+import { errnoOf } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { recipeRootfs } from '../../images/build/recipe-rootfs.ts';
-import type { Resources } from '../resources.ts';
+import { type Resources, waitFor } from '../resources.ts';
 
 /** The least that install.sh is for: Debian with systemd, and what it downloads with. */
 const packages = ['systemd-sysv', 'curl', 'wget', 'ca-certificates'];
@@ -26,16 +29,34 @@ export interface RunOptions {
  * made from (25 s to make).
  */
 export async function unpackMachineRoot(resources: Resources): Promise<string> {
-  const { file } = await recipeRootfs({
-    recipe: { suite: 'bookworm', packages },
-    cacheFolder: join(homedir(), '.cache', 'durantic', 'machine-root'),
-    refresh: false,
-    onProgress: () => undefined,
-    signal: new AbortController().signal,
-  });
   const folder = resources.tempDir('durantic-root-');
-  await runCommand('tar', ['--zstd', '-xf', file, '-C', folder]);
+  await runCommand('tar', ['--zstd', '-xf', await cachedRoot(), '-C', folder]);
   return folder;
+}
+
+/** Test files run side by side: the first one makes it, with the folder of packages for itself. */
+async function cachedRoot(): Promise<string> {
+  const cacheFolder = join(homedir(), '.cache', 'durantic', 'machine-root');
+  mkdirSync(cacheFolder, { recursive: true });
+  const lock = openSync(join(cacheFolder, 'lock'), 'a');
+  try {
+    await waitFor('the other test file to have made its root', () => tryLock(lock), { timeoutMs: 300_000 });
+    const recipe = { suite: 'bookworm', packages };
+    const { signal } = new AbortController();
+    return (await recipeRootfs({ recipe, cacheFolder, refresh: false, onProgress: () => undefined, signal })).file;
+  } finally {
+    closeSync(lock);
+  }
+}
+
+function tryLock(fd: number): boolean {
+  try {
+    loadNative().flock(fd, flockOperations.exclusive | flockOperations.nonBlocking);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return false;
+    throw error;
+  }
 }
 
 /** A machine of its own over an unpacked root that stays as it is; /proc is mounted, the network is the caller's. */
