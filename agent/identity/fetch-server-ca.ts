@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ProvisionError } from '../../core/base/errors.ts';
-import { pinOfCertificate } from '../../core/pinned-ca/pin.ts';
+import { pinnedCertificate } from '../../core/pinned-ca/pinned-certificate.ts';
 import { caReplySchema } from '../../protocol/enrolment.ts';
 import { askServer, dispatcherOver } from '../link/ask-server.ts';
 import { dialServer } from '../link/dial.ts';
@@ -42,32 +42,12 @@ export async function fetchServerCa(options: FetchServerCaOptions): Promise<stri
   try {
     const url = new URL('/api/agent/ca', server);
     const reply = await askServer(dispatcher, url, { method: 'GET', schema: caReplySchema, timeoutMs, signal });
-    // Only the first certificate of the text was compared: only that one is passed on.
-    const ca = pinnedCertificate(reply.certificate, options);
+    const ca = pinnedCertificate(reply.certificate, options.pin, server.host);
     await correctClock(signedBy(leaf, ca) ? [ca, leaf] : [ca], new Date(reply.server_time), options);
     return ca.toString();
   } finally {
     await dispatcher.destroy();
   }
-}
-
-function pinnedCertificate(pem: string, { pin, server }: FetchServerCaOptions): X509Certificate {
-  const found = pinOfCertificate(pem);
-  if (found !== pin) {
-    throw new ProvisionError(
-      'server_pin_mismatch',
-      `the server ${server.host} has another key than the pin says; either the pin is another server's, or this is not the server`,
-      { facts: { host: server.host, expected: pin, found } },
-    );
-  }
-  const certificate = new X509Certificate(pem);
-  // Its dates are the CA's own word only when the CA signed them.
-  if (certificate.subject === certificate.issuer && !certificate.verify(certificate.publicKey)) {
-    throw new ProvisionError('server_pin_mismatch', `the CA certificate of the server ${server.host} is forged`, {
-      facts: { host: server.host },
-    });
-  }
-  return certificate;
 }
 
 async function correctClock(
