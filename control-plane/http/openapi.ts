@@ -19,7 +19,7 @@ const meanings: Readonly<Record<ErrorStatus, string>> = {
 
 /** The OpenAPI 3.1 document of the given routes, made from the schemas that parse and check them. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
-  const components = new Components();
+  const components = new Components(answerNames(routes));
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route, components) };
@@ -97,11 +97,17 @@ function parameters(route: Route, where: 'path' | 'query', components: Component
  */
 class Components {
   readonly schemas: Record<string, unknown> = {};
+  readonly #answerNames: ReadonlySet<string>;
+
+  /** @param answerNames Schemas that answers have: their names are taken. */
+  constructor(answerNames: ReadonlySet<string>) {
+    this.#answerNames = answerNames;
+  }
 
   of(schema: z.ZodType, io: 'input' | 'output'): unknown {
     const { defs, root } = jsonSchemaOf(schema, io);
     const loose = io === 'input' ? looseNames(defs, jsonSchemaOf(schema, 'output').defs) : new Set<string>();
-    const rename = (name: string): string => (loose.has(name) ? `${name}Input` : name);
+    const rename = (name: string): string => (loose.has(name) && this.#answerNames.has(name) ? `${name}Input` : name);
     for (const [name, value] of Object.entries(defs)) this.schemas[rename(name)] = withNames(value, rename);
     return withNames(root, rename);
   }
@@ -109,6 +115,11 @@ class Components {
   inline(schema: z.ZodType): unknown {
     return jsonSchemaOf(schema, 'input').root;
   }
+}
+
+function answerNames(routes: readonly Route[]): Set<string> {
+  const schemas = routes.flatMap(({ responses }) => Object.values(responses)).filter((schema) => schema !== null);
+  return new Set(schemas.flatMap((schema) => Object.keys(jsonSchemaOf(schema, 'output').defs)));
 }
 
 function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): { defs: Record<string, unknown>; root: Json } {

@@ -7,6 +7,9 @@ import { defineRoute } from '../../../../control-plane/http/route.ts';
 const refSchema = z.object({ uuid: z.uuid(), note: z.string().default('') }).meta({ id: 'Ref' });
 const thingSchema = z.object({ name: z.string(), ref: refSchema.nullable() }).meta({ id: 'Thing' });
 const plainSchema = z.object({ at: z.iso.datetime() }).meta({ id: 'Plain' });
+const bodySchema = z
+  .object({ thing: thingSchema, plain: plainSchema, note: z.string().default('') })
+  .meta({ id: 'Make' });
 
 const route = defineRoute({
   method: 'POST',
@@ -17,7 +20,7 @@ const route = defineRoute({
   access: 'api',
   params: z.object({ uuid: z.uuid() }),
   query: z.object({ deep: z.enum(['yes', 'no']).optional() }),
-  body: z.object({ thing: thingSchema, plain: plainSchema }),
+  body: bodySchema,
   responses: { 201: z.array(thingSchema), 204: null },
   errors: [409],
   handle: () => [],
@@ -57,7 +60,7 @@ test('a route becomes an operation with its parameters, body, answers and errors
 test('a schema that requests may fill in more loosely is there twice, also when only a part of it differs', () => {
   const document = openApiDocument([route], '1.2.3');
   const schemas = at(document, 'components', 'schemas') as Document;
-  assert.deepEqual(Object.keys(schemas).sort(), ['Plain', 'Ref', 'RefInput', 'Thing', 'ThingInput']);
+  assert.deepEqual(Object.keys(schemas).sort(), ['Make', 'Plain', 'Ref', 'RefInput', 'Thing', 'ThingInput']);
   assert.deepEqual(at(schemas, 'Ref', 'required'), ['uuid', 'note']);
   assert.deepEqual(at(schemas, 'RefInput', 'required'), ['uuid']);
   assert.match(JSON.stringify(schemas['ThingInput']), /RefInput/);
