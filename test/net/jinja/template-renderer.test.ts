@@ -46,15 +46,15 @@ const bombs: Readonly<
     line: 3,
   },
   'a list of lists': {
-    timeLimitMs: 1000,
+    timeLimitMs: 30_000,
     template: '{% set l = [] %}{% for i in range(100000) %}{% do l.append(range(100000)) %}{% endfor %}',
     message: /^the template needed more than 64 MiB and was ended$/,
     line: 1,
   },
   'wide numbers': {
-    timeLimitMs: 1000,
+    timeLimitMs: 30_000,
     template: "{% set l = [] %}{% for i in range(100000) %}{% do l.append('%1900000d' % i) %}{% endfor %}",
-    message: /^the template (needed more than 64 MiB|took longer than 1 s) and was ended$/,
+    message: /^the template needed more than 64 MiB and was ended$/,
     line: 1,
   },
 };
