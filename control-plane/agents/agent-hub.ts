@@ -34,6 +34,10 @@ export class LiveAgents implements AgentHub {
     if (machineUuid === undefined) return;
     const older = this.#live.get(machineUuid);
     this.#live.set(machineUuid, connection);
+    const { log } = this.#services.context;
+    // Again and again for one machine: two disks with one identity.
+    if (older === undefined) log.info({ machine_uuid: machineUuid }, 'an agent has connected');
+    else log.info({ machine_uuid: machineUuid }, 'an agent has connected again; its older socket is closed');
     // What the older one sent before is stored or in the same queue; what comes after is not acknowledged, so it comes again.
     older?.close(closeCodes.replaced, 'a newer socket of this machine took over');
     if (older === undefined) this.#services.context.events.publish({ type: 'machine', uuid: machineUuid });
@@ -45,6 +49,7 @@ export class LiveAgents implements AgentHub {
     if (machineUuid === undefined || this.#live.get(machineUuid) !== connection) return;
     this.#live.delete(machineUuid);
     const { commits, context, lastSeen } = this.#services;
+    context.log.info({ machine_uuid: machineUuid }, 'an agent has disconnected');
     commits.submit({
       sizeBytes: 64,
       apply: () => lastSeen.write(machineUuid),

@@ -34,6 +34,8 @@ export function insertTestMachine(context: ServerContext, identity: TestIdentity
 export interface TestAgentOptions {
   /** Origin of the server, one of its public URLs: `https://127.0.0.1:8443`. */
   readonly url: string;
+  /** The origin that is signed; default: `url`. */
+  readonly origin?: string;
   /** PEM; absent for plain HTTP. */
   readonly ca?: string;
   readonly identity: TestIdentity;
@@ -170,7 +172,8 @@ export class TestAgent {
 
   #hello(nonce: string): Hello {
     const { machineUuid, privateKey } = this.identity;
-    const input = helloSignatureInput({ origin: this.#options.url, machineUuid, bootId: this.bootId, nonce });
+    const { url, origin = url } = this.#options;
+    const input = helloSignatureInput({ origin, machineUuid, bootId: this.bootId, nonce });
     return {
       type: 'hello',
       machine_uuid: machineUuid,

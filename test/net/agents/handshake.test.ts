@@ -93,8 +93,10 @@ test('every public URL is an origin that may be signed, and no other', async () 
   const identity = server.newMachine();
   const refused = new TestAgent({ url: server.url, identity });
   assert.equal((await refused.closed).code, closeCodes.unauthorized);
-  publicUrls.push(server.url);
+  publicUrls.push(server.url, 'https://behind-a-proxy.test');
   await server.connect({ identity });
+  // The Host header says nothing about this one.
+  await server.connect({ identity, origin: 'https://behind-a-proxy.test' });
 });
 
 test('a wrong key, another machine, another version and another nonce are refused with their codes', async () => {
@@ -225,8 +227,10 @@ test('a key that changes between signature and commit is not accepted', async ()
     return statement;
   };
   agent.sendHello();
+  agent.sendNumbered({ type: 'log', command_uuid: null, lines: ['of nobody'] });
   assert.equal((await agent.closed).code, closeCodes.unknown_machine);
   assert.ok(isReplaced);
+  assert.equal(prepare('SELECT count(*) AS n FROM agent_logs').get()?.['n'], 0);
 });
 
 test('connectTestAgent says why it was refused', async () => {
