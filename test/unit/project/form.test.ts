@@ -7,7 +7,7 @@ const warnLines = 250;
 const refuseLines = 350;
 
 /** Tables of data, where a limit would only split what belongs together. */
-const dataTables = new Set<string>([]);
+const dataTables = new Set<string>(['control-plane/store/schema.ts']);
 
 test('no file has more than 350 lines, data tables excepted', (context) => {
   const sizes = sourceFiles().map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
