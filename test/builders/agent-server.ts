@@ -6,7 +6,8 @@ import {
   createAgentHub,
 } from '../../control-plane/agents/create-agent-hub.ts';
 import type { ServerContext } from '../../control-plane/context.ts';
-import type { Resources } from '../resources.ts';
+import type { StoredCommand } from '../../control-plane/services.ts';
+import { type Resources, waitFor } from '../resources.ts';
 import { testContext } from './server-context.ts';
 import {
   connectTestAgent,
@@ -54,4 +55,12 @@ export async function startAgentServer(resources: Resources, options: AgentServe
     return agent;
   };
   return { context, sockets, server, url, connect, newMachine };
+}
+
+/** Waits until the command has this status. */
+export async function commandIs(server: AgentServer, command: StoredCommand, status: string): Promise<StoredCommand> {
+  return await waitFor(`${command.kind} to be ${status}`, () => {
+    const current = server.sockets.commands.get(command.machineUuid, command.uuid);
+    return current !== null && current.status === status ? current : undefined;
+  });
 }

@@ -2,18 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import type { StoredCommand } from '../../../control-plane/services.ts';
-import type { ProvisionArgs } from '../../../protocol/commands.ts';
-import { type AgentServer, startAgentServer } from '../../builders/agent-server.ts';
+import { type AgentServer, commandIs, startAgentServer } from '../../builders/agent-server.ts';
 import { FakeClock } from '../../builders/server-context.ts';
-import { Resources, waitFor } from '../../resources.ts';
-
-/** Waits until the command has this status. */
-async function status(server: AgentServer, command: StoredCommand, expected: string): Promise<StoredCommand> {
-  return await waitFor(`${command.kind} to be ${expected}`, () => {
-    const current = server.sockets.commands.get(command.machineUuid, command.uuid);
-    return current !== null && current.status === expected ? current : undefined;
-  });
-}
+import { Resources } from '../../resources.ts';
 
 function ignoredReplies(server: AgentServer, command: StoredCommand): number {
   return Number(
@@ -21,28 +12,6 @@ function ignoredReplies(server: AgentServer, command: StoredCommand): number {
       'ignored_replies'
     ],
   );
-}
-
-function provisionArgs(provisionUuid: string, userData: string | null = null): ProvisionArgs {
-  return {
-    provision_uuid: provisionUuid,
-    image: { reference: 'registry.test/os:1', digest: `sha256:${'0'.repeat(64)}`, platform: 'linux/amd64' },
-    credentials: [{ registry: 'registry.test', username: 'u', password: 'a secret' }],
-    registry_ca: null,
-    proxy: null,
-    target_disk: null,
-    user_data: userData,
-    meta_data: null,
-    vendor_data: null,
-    network_config: null,
-    hostname: null,
-    append_karg: [],
-    inject_agent: true,
-    agent_config: null,
-    kexec_installer: false,
-    boot: 'reboot',
-    read_back: false,
-  };
 }
 
 test('a command is sent at once, accepted and done, and listeners hear of its end', async () => {
@@ -63,11 +32,11 @@ test('a command is sent at once, accepted and done, and listeners hear of its en
       args: { kexec: 'never' },
     },
   );
-  assert.equal((await status(server, command, 'sent')).sentAt !== null, true);
+  assert.equal((await commandIs(server, command, 'sent')).sentAt !== null, true);
   agent.reply(command.uuid, 'accepted');
-  await status(server, command, 'accepted');
+  await commandIs(server, command, 'accepted');
   agent.reply(command.uuid, 'done', 'it is there');
-  const { reason, finishedAt } = await status(server, command, 'done');
+  const { reason, finishedAt } = await commandIs(server, command, 'done');
   assert.equal(reason, 'it is there');
   assert.notEqual(finishedAt, null);
   assert.deepEqual(
@@ -98,7 +67,7 @@ test('F63 the same command delivered twice has one outcome: the first; later rep
   back.reply(command.uuid, 'failed', 'too late');
   const seq = back.reply(command.uuid, 'accepted');
   await back.acknowledged(seq);
-  const stored = await status(server, command, 'done');
+  const stored = await commandIs(server, command, 'done');
   assert.equal(stored.reason, null);
   assert.equal(ignoredReplies(server, command), 2);
   assert.deepEqual(ended, ['done']);
@@ -138,7 +107,7 @@ test('F63 a rejected command stands alone, and the agent reconnecting does not g
   const identity = server.newMachine();
   await server.connect({ identity, onCommand: () => ['rejected'] });
   const command = server.sockets.commands.enqueue(identity.machineUuid, 'Reboot', {});
-  await status(server, command, 'rejected');
+  await commandIs(server, command, 'rejected');
   const back = await server.connect({ identity });
   await back.acknowledged(back.sendNumbered({ type: 'log', command_uuid: null, lines: [] }));
   assert.equal(back.all('command').length, 0);
@@ -150,57 +119,13 @@ test('an accepted command without an outcome is sent again to the next boot', as
   const identity = server.newMachine();
   const agent = await server.connect({ identity, onCommand: () => ['accepted'] });
   const command = server.sockets.commands.enqueue(identity.machineUuid, 'EnterInstaller', { kexec: 'auto' });
-  await status(server, command, 'accepted');
-  const { sentAt } = await status(server, command, 'accepted');
+  await commandIs(server, command, 'accepted');
+  const { sentAt } = await commandIs(server, command, 'accepted');
   await agent.close();
   const rebooted = await server.connect({ identity, onCommand: () => ['done'] });
   assert.notEqual(rebooted.bootId, agent.bootId);
   assert.equal((await rebooted.next('command')).command_uuid, command.uuid);
-  assert.equal((await status(server, command, 'done')).sentAt, sentAt);
-});
-
-test('the arguments of a ProvisionMachine are made at each sending and never stored', async () => {
-  await using resources = new Resources();
-  let sending = 0;
-  const server = await startAgentServer(resources, {
-    buildProvisionArgs: (uuid) => {
-      sending += 1;
-      return provisionArgs(uuid, `user data ${sending}`);
-    },
-  });
-  const identity = server.newMachine();
-  const provision_uuid = randomUUID();
-  const command = server.sockets.commands.enqueue(identity.machineUuid, 'ProvisionMachine', { provision_uuid });
-  const agent = await server.connect({ identity });
-  assert.deepEqual((await agent.next('command')).args, provisionArgs(provision_uuid, 'user data 1'));
-  const back = await server.connect({ identity });
-  assert.deepEqual((await back.next('command')).args, provisionArgs(provision_uuid, 'user data 2'));
-  const row = server.context.db.prepare('SELECT * FROM commands').get();
-  assert.equal(row?.['args'], JSON.stringify({ provision_uuid }));
-  assert.equal(JSON.stringify({ ...row, ...command }).includes('a secret'), false);
-});
-
-test('a ProvisionMachine whose run is gone is canceled; one whose arguments cannot be made or sent has failed', async () => {
-  await using resources = new Resources();
-  const ended: string[] = [];
-  const server = await startAgentServer(resources, {
-    listeners: [{ commandEnded: ({ status: end, reason }) => ended.push(`${end}: ${reason}`) }],
-    buildProvisionArgs: (uuid) => {
-      if (uuid === broken) throw new Error('the key is another');
-      return uuid === huge ? provisionArgs(uuid, 'x'.repeat(1024 * 1024)) : null;
-    },
-  });
-  const [gone, broken, huge] = [randomUUID(), randomUUID(), randomUUID()];
-  const agent = await server.connect();
-  for (const provision_uuid of [gone, broken, huge]) {
-    const command = server.sockets.commands.enqueue(agent.identity.machineUuid, 'ProvisionMachine', { provision_uuid });
-    await status(server, command, provision_uuid === gone ? 'canceled' : 'failed');
-  }
-  assert.equal(ended.length, 3);
-  assert.match(ended[0] ?? '', /canceled: there is nothing to install/);
-  assert.match(ended[1] ?? '', /failed: the server could not make/);
-  assert.match(ended[2] ?? '', /failed: .*larger than 1048576 bytes/);
-  assert.equal(agent.all('command').length, 0);
+  assert.equal((await commandIs(server, command, 'done')).sentAt, sentAt);
 });
 
 test('a canceled command is not sent, and has no other outcome', async () => {
@@ -213,7 +138,7 @@ test('a canceled command is not sent, and has no other outcome', async () => {
   const agent = await server.connect({ identity });
   await agent.acknowledged(agent.reply(command.uuid, 'done'));
   assert.equal(agent.all('command').length, 0);
-  const stored = await status(server, command, 'canceled');
+  const stored = await commandIs(server, command, 'canceled');
   assert.equal(stored.reason, 'not any more');
 });
 
