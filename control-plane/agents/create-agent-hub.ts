@@ -77,8 +77,8 @@ export function createAgentHub(context: ServerContext, source: AgentHubOptions):
     clearInterval(sweepTimer);
     await closeAll(hub, timing.closeMs);
     clearInterval(flushTimer);
+    // The end of each socket has left its last heartbeat there.
     commits.flush();
-    lastSeen.flush(() => false);
   };
   return {
     hub,

@@ -106,6 +106,11 @@ test('unknown machines and commands are 404, a machine without a key is 409, and
     const reply = await server.api(method, path, method === 'POST' ? { kind: 'Reboot' } : undefined);
     assert.equal(reply.status, 404, path);
   }
+  const other = insertTestMachine(server.context);
+  const { db } = server.context;
+  db.exec(`INSERT INTO accounts (uuid, name, created_at) VALUES ('another', 'another', '2026-01-01T00:00:00Z')`);
+  db.prepare(`UPDATE machines SET account_uuid = 'another' WHERE uuid = ?`).run(other.machineUuid);
+  assert.equal((await server.api('POST', pathOf(other), { kind: 'Reboot' })).status, 404);
   const known = insertTestMachine(server.context);
   server.context.db.prepare('UPDATE machines SET public_key = NULL WHERE uuid = ?').run(known.machineUuid);
   assert.equal((await server.api('POST', pathOf(known), { kind: 'Reboot' })).status, 409);

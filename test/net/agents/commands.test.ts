@@ -101,6 +101,20 @@ test('F63 commands go out in the order of giving, with times that grow although 
   );
 });
 
+test('a second command does not send the first one again', async () => {
+  await using resources = new Resources();
+  const server = await startAgentServer(resources);
+  const agent = await server.connect();
+  const first = server.sockets.commands.enqueue(agent.identity.machineUuid, 'Reboot', {});
+  await agent.next('command');
+  const second = server.sockets.commands.enqueue(agent.identity.machineUuid, 'PowerOff', {});
+  await agent.next('command', 2);
+  assert.deepEqual(
+    agent.all('command').map(({ command_uuid }) => command_uuid),
+    [first.uuid, second.uuid],
+  );
+});
+
 test('F63 a rejected command stands alone, and the agent reconnecting does not get it again', async () => {
   await using resources = new Resources();
   const server = await startAgentServer(resources);

@@ -186,6 +186,15 @@ test('sockets that wait for their hello are limited per address; those that said
   assert.deepEqual(server.sockets.counts(), { connected: 3, waiting: 1 });
 });
 
+test('an upgrade that is refused keeps no place', async () => {
+  await using resources = new Resources();
+  const server = await startAgentServer(resources, { limits: { waitingPerAddress: 1 } });
+  const withoutKey = upgradeRequest('/api/agent/connect').replace(/Sec-WebSocket-Key.*\r\n/, '');
+  assert.match(await rawExchange(server, withoutKey), /^HTTP\/1\.1 400 /);
+  await waitFor('the place to be free', () => server.sockets.counts().waiting === 0);
+  await server.connect();
+});
+
 test('who has not proved anything may not send megabytes', async () => {
   await using resources = new Resources();
   const server = await startAgentServer(resources);
