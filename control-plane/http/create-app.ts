@@ -1,5 +1,12 @@
 import type { RequestListener, Server } from 'node:http';
-import { type FastifyError, type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+} from 'fastify';
 import { describeError, stackOf } from '../../core/base/describe-error.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import { ApiError } from './api-error.ts';
@@ -18,6 +25,10 @@ export function createApp({ log, attach }: CreateAppOptions): FastifyInstance {
   const options: FastifyServerOptions = {
     logger: false,
     bodyLimit: bodyLimitBytes,
+    // An address that cannot be decoded (`%ff`) never reaches a route or the error handler.
+    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+      reply.code(400).send({ detail: error.message });
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     ...(attach === undefined ? {} : { serverFactory: attach }),
   };

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ProvisionHistoryEntry } from '../../protocol/api/provisions.ts';
 import { json, number, text } from '../store/row-values.ts';
 
-/** `boot_id` of what the server itself notes. */
-const serverBootId = 'server';
+/** `boot_id` of what the server itself notes; no agent's, which have at least one character. */
+const serverBootId = '';
 
 export interface HistoryLine {
   readonly provisionUuid: string;

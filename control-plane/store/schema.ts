@@ -264,7 +264,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX provisions_by_machine ON provisions (machine_uuid, created_at);
   CREATE UNIQUE INDEX provisions_active ON provisions (machine_uuid) WHERE status IN ('queued', 'in_progress');
 
-  -- The history of a run. What the server itself adds has the boot_id 'server' and counts from 1.
+  -- The history of a run. What the server itself adds has an empty boot_id and counts from 1.
   CREATE TABLE provision_events (
     id INTEGER PRIMARY KEY,
     provision_uuid TEXT NOT NULL REFERENCES provisions(uuid) ON DELETE CASCADE,

@@ -20,6 +20,8 @@ interface FileState {
   readonly failures: string[];
   readonly skipped: string[];
   readonly output: string[];
+  /** What tests say of themselves: figures, seeds. */
+  readonly diagnostics: string[];
 }
 
 type TestEvent = Awaited<ReturnType<typeof run>> extends AsyncIterable<infer E> ? E : never;
@@ -33,7 +35,7 @@ export async function runSuite(
   const { suite, files, pattern } = selection;
   const startedMs = performance.now();
   const states = new Map<string, FileState>(
-    files.map((file) => [file, { passed: 0, failures: [], skipped: [], output: [] }]),
+    files.map((file) => [file, { passed: 0, failures: [], skipped: [], output: [], diagnostics: [] }]),
   );
   print(`\n${suite.name}`);
   const stream = run({
@@ -68,9 +70,13 @@ export function countsOf(result: Pick<SuiteResult, 'passed' | 'failures' | 'skip
   return `${result.passed} passed, ${result.failures.length} failed, ${result.skipped.length} skipped`;
 }
 
+/** What node:test says at the end of each file. */
+const isCount = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
 /** Counts the event; gives the file's time when it was its last one. */
 function take(event: TestEvent, file: string, state: FileState, isFiltered: boolean): { seconds: number } | undefined {
   if (event.type === 'test:stdout' || event.type === 'test:stderr') state.output.push(event.data.message);
+  if (event.type === 'test:diagnostic' && !isCount.test(event.data.message)) state.diagnostics.push(event.data.message);
   if (event.type === 'test:summary') return { seconds: event.data.duration_ms / 1000 };
   if (event.type !== 'test:pass' && event.type !== 'test:fail') return undefined;
   const { name, details, skip, todo } = event.data;
@@ -106,6 +112,7 @@ function printFile(file: string, state: FileState, seconds: number, print: (line
   if (state.skipped.length > 0) notes.push(`${state.skipped.length} skipped`);
   const mark = state.failures.length > 0 ? '✖' : '✔';
   print(`  ${mark} ${relative(repoDir, file)}  ${notes.join(', ')}  ${seconds.toFixed(1)} s`);
+  for (const diagnostic of state.diagnostics) print(indent(diagnostic.trim()));
   if (state.failures.length === 0) return;
   const output = lastLines(state.output, 40);
   if (output !== '') print(indent(output));
