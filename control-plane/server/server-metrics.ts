@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { runStatuses } from '../../protocol/api/provisions.ts';
 import type { ServerContext } from '../context.ts';
 import type { EnrolmentCounters } from '../enrolment/enrolment.ts';
 import type { AgentFrameListener, StoredCommand } from '../services.ts';
@@ -85,17 +86,6 @@ function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-const provisionStatuses = [
-  'queued',
-  'in_progress',
-  'completed',
-  'degraded',
-  'error',
-  'timeout',
-  'canceled',
-  'render_failed',
-] as const;
-
 /** Figures that the database knows are read when they are asked for. */
 function addDatabaseGauges(registry: Registry, { db }: ServerContext): void {
   const registers = [registry];
@@ -110,7 +100,7 @@ function addDatabaseGauges(registry: Registry, { db }: ServerContext): void {
     help: 'Provisions on record by status',
     labelNames: ['status'],
     collect: () => {
-      for (const status of provisionStatuses) provisions.set({ status }, 0);
+      for (const status of runStatuses) provisions.set({ status }, 0);
       for (const row of db.prepare('SELECT status, count(*) AS n FROM provisions GROUP BY status').all()) {
         provisions.set({ status: String(row['status']) }, Number(row['n']));
       }
