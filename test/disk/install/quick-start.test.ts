@@ -90,9 +90,10 @@ test('from nothing to a machine in the list, twice, and back from an agent that 
     [listed.uuid],
   );
 
-  // An update whose agent ends at once: the one that was there runs again.
+  // An update whose agent ends after a moment, when systemd has taken it for started: the one that was there runs again.
   const agent = await agentPid();
-  await writeFakeBundle(resources, assetsDir, { program: '[ "$1" = version ] && echo "durantic 9.9.9 (broken)"' });
+  const program = '[ "$1" = version ] && echo "durantic 9.9.9 (broken)" || { sleep 1.5; exit 1; }';
+  await writeFakeBundle(resources, assetsDir, { program });
   const update = made.install_command.replace(/DURANTIC_TOKEN=\S+/, '');
   const failed = await machine.run(update);
   assert.equal(failed.exitCode, 1);
