@@ -4,8 +4,8 @@ import { findIsoBlock } from '../../core/boot-block/find-iso-block.ts';
 import { encodeIsoBlock } from '../../core/boot-block/iso-block.ts';
 import { parseMacAddress } from '../../protocol/ip-parameter.ts';
 import { bootTokenSchema } from '../../protocol/kernel-parameter-definitions.ts';
-import { formatKernelParameters, noKernelParameters } from '../../protocol/kernel-parameters.ts';
 import type { ServerContext } from '../context.ts';
+import { kernelParameters } from '../enrolment/install-command.ts';
 import { issueBootToken } from '../enrolment/known-machine.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
@@ -46,7 +46,7 @@ function ipxeRoute(context: ServerContext): Route {
       const token = query.token || (await tokenOfFirst(context, given));
       if (token !== null) {
         const server = publicOrigin(context, raw);
-        return installerScript(origin, kernelWords({ server, pin: context.pin, token }));
+        return installerScript(origin, kernelParameters({ server, pin: context.pin, token }));
       }
       return query.mac === undefined ? chainScript(origin) : localBootScript();
     },
@@ -60,12 +60,6 @@ async function tokenOfFirst(context: ServerContext, macs: readonly string[]): Pr
     if (issued !== null) return issued.token;
   }
   return null;
-}
-
-function kernelWords(settings: { server: string; pin: string | null; token: string }): readonly string[] {
-  const words = formatKernelParameters({ ...noKernelParameters, ...settings });
-  if ('value' in words) return words.value;
-  throw new ApiError(422, words.problem);
 }
 
 function kernelRoute(context: ServerContext): Route {

@@ -2,6 +2,7 @@ import { type Account, type AccountUpdate, accountSchema, accountUpdateSchema } 
 import type { ServerContext } from '../context.ts';
 import { notFound, unprocessable } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
+import { markMachinesOfDefaultImage } from '../machines/needs-provisioning.ts';
 import { transaction } from '../store/open-database.ts';
 import { text, textOrNull } from '../store/row-values.ts';
 
@@ -49,7 +50,8 @@ function readAccount({ db }: ServerContext, accountUuid: string): Account {
   };
 }
 
-function updateAccount({ db, clock }: ServerContext, accountUuid: string, update: AccountUpdate): void {
+function updateAccount(context: ServerContext, accountUuid: string, update: AccountUpdate): void {
+  const { db, clock } = context;
   if (update.name !== undefined) {
     db.prepare('UPDATE accounts SET name = ? WHERE uuid = ?').run(update.name, accountUuid);
   }
@@ -61,7 +63,10 @@ function updateAccount({ db, clock }: ServerContext, accountUuid: string, update
         .prepare('SELECT 1 FROM images WHERE uuid = ? AND (account_uuid = ? OR account_uuid IS NULL)')
         .get(imageUuid, accountUuid) !== undefined;
     if (!isKnown) throw unprocessable('default_image_uuid', `there is no image ${imageUuid}`);
-    db.prepare('UPDATE accounts SET default_image_uuid = ? WHERE uuid = ?').run(imageUuid, accountUuid);
+    const { changes } = db
+      .prepare('UPDATE accounts SET default_image_uuid = ?1 WHERE uuid = ?2 AND default_image_uuid IS NOT ?1')
+      .run(imageUuid, accountUuid);
+    if (changes > 0) markMachinesOfDefaultImage(context, accountUuid);
   }
   const validFrom = update.tokens_valid_from;
   if (validFrom !== undefined) {

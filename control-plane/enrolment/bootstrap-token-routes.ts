@@ -20,7 +20,7 @@ import {
   rotateBootstrapKey,
 } from './bootstrap-keys.ts';
 import { sealToken } from './bootstrap-token.ts';
-import { installCommand, kernelParameters } from './install-command.ts';
+import { firstUrl, installCommand, kernelParameters } from './install-command.ts';
 
 const tag = 'Bootstrap';
 const dayMs = 24 * 60 * 60 * 1000;
@@ -60,7 +60,7 @@ function createTokenRoute(context: ServerContext): Route {
         lifetime: body.lifetime,
         expires_at: new Date(expiresAtMs).toISOString(),
         install_command: installCommand(context, token),
-        kernel_parameters: kernelParameters(context, token),
+        kernel_parameters: kernelParameters({ server: firstUrl(context), pin: context.pin, token }).join(' '),
       };
     },
   });

@@ -1,4 +1,6 @@
+import { formatKernelParameters, type KernelParameters, noKernelParameters } from '../../protocol/kernel-parameters.ts';
 import type { ServerContext } from '../context.ts';
+import { ApiError } from '../http/api-error.ts';
 
 type ServerAddress = Pick<ServerContext, 'publicUrls' | 'pin' | 'leafPin'>;
 
@@ -13,13 +15,17 @@ export function installCommand(server: ServerAddress, token: string): string {
   return `curl ${trust}-sfL ${firstUrl(server)}/install.sh | DURANTIC_TOKEN=${token} bash -`;
 }
 
-/** For the kernel command line of the installer (protocol.md, "Kernel parameters"). */
-export function kernelParameters(server: ServerAddress, token: string): string {
-  const parameters = [`durantic.server=${firstUrl(server)}`, `durantic.token=${token}`];
-  if (server.pin !== null) parameters.push(`durantic.pin=${server.pin}`);
-  return parameters.join(' ');
+/**
+ * For the kernel command line of the installer (protocol.md, "Kernel parameters"), each parameter a word.
+ * @throws ApiError 422 when a value cannot be written there.
+ */
+export function kernelParameters(settings: Pick<KernelParameters, 'server' | 'pin' | 'token'>): readonly string[] {
+  const words = formatKernelParameters({ ...noKernelParameters, ...settings });
+  if ('value' in words) return words.value;
+  throw new ApiError(422, words.problem);
 }
 
-function firstUrl({ publicUrls }: ServerAddress): string {
+/** The address of the server that is shown. */
+export function firstUrl({ publicUrls }: Pick<ServerContext, 'publicUrls'>): string {
   return publicUrls[0] ?? '';
 }

@@ -40,3 +40,17 @@ export function markMachinesOfImage(context: ServerContext, imageUuid: string): 
     rows.map((row) => text(row, 'uuid')),
   );
 }
+
+/** The same for all machines that are installed with the account's default image, which is another now. */
+export function markMachinesOfDefaultImage(context: ServerContext, accountUuid: string): void {
+  const rows = context.db
+    .prepare(
+      `SELECT uuid FROM machines WHERE account_uuid = ? AND uuid NOT IN
+         (SELECT machine_uuid FROM machine_roles JOIN roles ON roles.uuid = role_uuid WHERE image_uuid IS NOT NULL)`,
+    )
+    .all(accountUuid);
+  markNeedsProvisioning(
+    context,
+    rows.map((row) => text(row, 'uuid')),
+  );
+}

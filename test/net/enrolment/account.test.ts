@@ -26,6 +26,33 @@ test('the account has a name, a default image and a date, each of which changes 
   assert.equal((await server.call('GET', `${path}/`)).body['name'], 'Rack 7', 'with a slash as well');
 });
 
+test('another default image is a change for the machines that are installed with it, and for no others', async () => {
+  await using resources = new Resources();
+  const server = enrolmentServer(resources);
+  const { db, accountUuid } = server.context;
+  const [imageUuid, roleUuid] = [randomUUID(), randomUUID()];
+  db.prepare(
+    "INSERT INTO images (uuid, account_uuid, name, docker_image_url, created_at, updated_at) VALUES (?, ?, 'i', 'r/i:1', '', '')",
+  ).run(imageUuid, accountUuid);
+  db.prepare(
+    `INSERT INTO roles (uuid, account_uuid, name, merge_priority, template_data, description, image_uuid, requires_mesh,
+       created_at, updated_at) VALUES (?, ?, 'r', 100, '', '', ?, 0, '', '')`,
+  ).run(roleUuid, accountUuid, imageUuid);
+  const token = await server.makeToken();
+  const plain = await server.enrolled(token, randomKey(), factsOf(1));
+  const withRole = await server.enrolled(token, randomKey(), factsOf(2));
+  db.prepare('INSERT INTO machine_roles (machine_uuid, role_uuid, position) VALUES (?, ?, 0)').run(withRole, roleUuid);
+  const marked = (): unknown[] => [plain, withRole].map((uuid) => server.machine(uuid)['needs_provisioning']);
+  for (const image of [imageUuid, null]) {
+    db.exec('UPDATE machines SET needs_provisioning = 0');
+    await server.call('PATCH', path, { default_image_uuid: image });
+    assert.deepEqual(marked(), [1, 0], String(image));
+    db.exec('UPDATE machines SET needs_provisioning = 0');
+    await server.call('PATCH', path, { default_image_uuid: image });
+    assert.deepEqual(marked(), [0, 0], 'the same image again is no change');
+  }
+});
+
 test('what is no value is refused and changes nothing, whatever comes with it', async () => {
   await using resources = new Resources();
   const server = enrolmentServer(resources);

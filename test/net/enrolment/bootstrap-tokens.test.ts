@@ -58,7 +58,7 @@ test('a token is a compact JWE with the claims of the protocol, and nothing of i
   );
   assert.equal(
     body['kernel_parameters'],
-    `durantic.server=https://server.test:8443 durantic.token=${token} durantic.pin=${server.context.pin}`,
+    `durantic.server=https://server.test:8443 durantic.pin=${server.context.pin} durantic.token=${token}`,
   );
   const tables = server.context.db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
   for (const { name } of tables) {
