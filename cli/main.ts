@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { describeError, stackOf } from '../core/base/describe-error.ts';
 import { exitCodeOfKind } from '../core/base/error-codes.ts';
 import { exitCodeOf, ProvisionError } from '../core/base/errors.ts';
+import { outliveReader } from './outlive-reader.ts';
 
 /** One entry a subcommand; each module is loaded only when its command runs. */
 const subcommands: readonly { name: string; load: (argv: readonly string[]) => Promise<Command> }[] = [
@@ -69,6 +70,7 @@ process.once('exit', () => {
   );
 });
 
+outliveReader(process.argv.slice(2));
 try {
   await main(process.argv.slice(2));
 } catch (error) {
