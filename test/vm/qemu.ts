@@ -4,8 +4,9 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { connect } from 'node:net';
 import { type Resources, waitFor } from '../resources.ts';
 import { findProof, type Proof } from './proof.ts';
-import { diskArguments, qemuArguments, type VmDisk, type VmFiles, type VmOptions, vmFiles } from './qemu-arguments.ts';
+import { qemuArguments, type VmFiles, type VmOptions, vmFiles } from './qemu-arguments.ts';
 import { Qmp, type QmpEvent } from './qmp.ts';
+import { diskArguments, type VmDisk } from './vm-disk.ts';
 
 const consoleTailLines = 40;
 
@@ -20,8 +21,10 @@ export async function startVm(resources: Resources, options: VmOptions): Promise
   for (const disk of options.disks ?? []) if (disk.writeLogFile !== undefined) writeFileSync(disk.writeLogFile, '');
   const stderr = openSync(files.stderrLog, 'w');
   const args = qemuArguments(options, files, nonce);
-  const child = resources.spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
-    stdio: ['ignore', 'ignore', stderr],
+  const inNamespace = options.netns === undefined ? [] : ['ip', 'netns', 'exec', options.netns];
+  const command = [...inNamespace, 'qemu-system-x86_64', ...args];
+  const child = resources.spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    stdio: options.isConsoleOnStdio ? ['inherit', 'inherit', stderr] : ['ignore', 'ignore', stderr],
   });
   closeSync(stderr);
   const vm = new Vm(options.name, nonce, files, child);
@@ -71,9 +74,12 @@ export class Vm {
 
   /** Everything the serial console has said, without escape sequences and carriage returns. */
   get console(): string {
-    const text = existsSync(this.files.consoleLog) ? readFileSync(this.files.consoleLog, 'latin1') : '';
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
-    return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g, '');
+    return plainText(this.files.consoleLog);
+  }
+
+  /** The same of the second serial port (`serialPorts`). */
+  get secondConsole(): string {
+    return plainText(this.files.secondConsoleLog);
   }
 
   /**
@@ -136,9 +142,14 @@ export class Vm {
     return ((await this.execute('query-status')) as { status: string }).status;
   }
 
-  /** Pulls or plugs the cable of the first network card. */
-  async setLink(isUp: boolean): Promise<void> {
-    await this.execute('set_link', { name: 'nic0', up: isUp });
+  /** Pulls or plugs the cable of a network card, by default the first. */
+  async setLink(isUp: boolean, index = 0): Promise<void> {
+    await this.execute('set_link', { name: `nic${index}`, up: isUp });
+  }
+
+  /** Lets a guest run that was started with `isPaused`. */
+  async resume(): Promise<void> {
+    await this.execute('cont');
   }
 
   /** Plugs a virtio disk into the hotplug port `port` (`hotplugPorts` must have made it). */
@@ -215,6 +226,12 @@ export class Vm {
     else parts.push(`last ${consoleTailLines} lines of the console:`, lastLines(this.console, consoleTailLines));
     return new Error(parts.join('\n'), { cause });
   }
+}
+
+function plainText(file: string): string {
+  const text = existsSync(file) ? readFileSync(file, 'latin1') : '';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
+  return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g, '');
 }
 
 function lastLines(text: string, count: number): string {
