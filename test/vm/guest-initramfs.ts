@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { runCommand, toolPath } from '../../core/base/run-command.ts';
-import { type CpioEntry, writeCpio } from './cpio.ts';
+import { type CpioEntry, withParents, writeCpio } from '../../initramfs/build/cpio.ts';
 import { cacheDir, guestKernel, moduleOrder } from './guest-kernel.ts';
 
 /** `kernel` of a guest that runs a test's script: hand it to `startVm` with the script in fw_cfg `script`. */
@@ -140,16 +140,6 @@ function which(tool: string): string {
     .find((file) => existsSync(file));
   if (found === undefined) throw new Error(`the program ${tool} is not installed, a test guest needs it`);
   return found;
-}
-
-/** The entries with every folder above them, each once, in the order of their paths. */
-function withParents(entries: readonly CpioEntry[]): CpioEntry[] {
-  const all = new Map<string, CpioEntry>();
-  for (const entry of entries) {
-    for (let dir = dirname(entry.path); dir !== '.'; dir = dirname(dir)) all.set(dir, { path: dir, kind: 'directory' });
-    all.set(entry.path, entry);
-  }
-  return [...all.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function keyOf(kernelName: string, entries: readonly CpioEntry[]): string {

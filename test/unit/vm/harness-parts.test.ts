@@ -1,10 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { runCommand } from '../../../core/base/run-command.ts';
-import { Resources } from '../../resources.ts';
-import { writeCpio } from '../../vm/cpio.ts';
 import { findProof } from '../../vm/proof.ts';
 import { qemuArguments, vmFiles } from '../../vm/qemu-arguments.ts';
 
@@ -20,24 +15,6 @@ test('a proof counts only when its line is whole, its nonce is ours and it says 
   assert.throws(() => findProof(line({}, 'other'), expected), /foreign nonce/);
   assert.throws(() => findProof(line({ exit_code: 3 }, 'n', false), expected), /boot failed: \{"exit_code":3\}/);
   assert.throws(() => findProof('login: \n', expected), /not a proof: login/);
-});
-
-test('an initramfs archive unpacks to what was put in', async () => {
-  await using resources = new Resources();
-  const dir = resources.tempDir();
-  const archive = join(dir, 'a.cpio');
-  writeCpio(archive, [
-    { path: 'bin', kind: 'directory' },
-    { path: 'bin/odd', kind: 'file', isExecutable: true, source: Buffer.from('12345') },
-    { path: 'link', kind: 'symlink', target: 'bin/odd' },
-  ]);
-  const input = readFileSync(archive);
-  const list = (await runCommand('busybox', ['cpio', '-tv'], { input })).stdout.replaceAll(/ +/g, ' ').split('\n');
-  assert.match(list[0] ?? '', /^drwxr-xr-x .* bin$/);
-  assert.match(list[1] ?? '', /^-rwxr-xr-x .* 5 .* bin\/odd$/);
-  assert.match(list[2] ?? '', /^lrwxrwxrwx .* link -> bin\/odd$/);
-  await runCommand('busybox', ['cpio', '-i', '-d'], { input, cwd: dir });
-  assert.equal(readFileSync(join(dir, 'link'), 'utf8'), '12345');
 });
 
 test('a log sits on the image, under the throttle, and gets every flush; such a disk has no WRITE ZEROES', () => {
