@@ -101,13 +101,25 @@ export type InstallerEvent =
   | { readonly kind: 'connected'; readonly isConnected: boolean; readonly detail: string | null }
   /** What stands in the way now; null when it is gone. */
   | { readonly kind: 'trouble'; readonly trouble: Trouble | null }
-  | { readonly kind: 'command'; readonly name: string; readonly state: 'taken' | 'done' | 'failed' | 'rejected'; readonly reason: string | null }
-  | { readonly kind: 'provision_started'; readonly provisionUuid: string; readonly image: string; readonly disk: string | null }
+  | {
+      readonly kind: 'command';
+      readonly name: string;
+      readonly state: 'taken' | 'done' | 'failed' | 'rejected';
+      readonly reason: string | null;
+    }
+  | {
+      readonly kind: 'provision_started';
+      readonly provisionUuid: string;
+      readonly image: string;
+      readonly disk: string | null;
+    }
   | { readonly kind: 'provision'; readonly event: ProvisionEvent }
   /** The installer hands over; nothing follows but the next system. */
   | { readonly kind: 'leaving'; readonly how: 'reboot' | 'kexec' | 'poweroff'; readonly detail: string | null }
-  /** A remote shell or rescue shell is there; `fingerprint` is the host key's. */
+  /** A remote shell is there; `fingerprint` is the host key's. */
   | { readonly kind: 'remote_shell'; readonly port: number; readonly fingerprint: string }
+  /** A shell on the machine's own consoles (`durantic.shell`): the keys that lead to it on the screen, `Alt+F2`. */
+  | { readonly kind: 'rescue_shell'; readonly keys: string }
   /** Anything else worth a line, once. */
   | { readonly kind: 'notice'; readonly text: string };
 
