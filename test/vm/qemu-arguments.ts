@@ -19,6 +19,8 @@ export interface VmOptions {
   readonly kernel?: { readonly file: string; readonly initrd?: string; readonly append: string };
   /** fw_cfg entries below `opt/durantic/`: text, or a file of the host. */
   readonly fwCfg?: Readonly<Record<string, string | { readonly file: string }>>;
+  /** Default: a new one; one that is given must be as hard to guess. */
+  readonly nonce?: string;
   /** What the machine says of itself in SMBIOS; what is left out is QEMU's own. */
   readonly smbios?: Smbios;
   /** The hardware clock at power-on: `utc` (default), or a time in UTC such as `1970-01-01T00:00:00`. */

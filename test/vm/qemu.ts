@@ -16,7 +16,7 @@ const consoleTailLines = 40;
  */
 export async function startVm(resources: Resources, options: VmOptions): Promise<Vm> {
   const files = vmFiles(resources.tempDir('durantic-vm-'));
-  const nonce = randomBytes(16).toString('hex');
+  const nonce = options.nonce ?? randomBytes(16).toString('hex');
   writeFileSync(files.consoleLog, '');
   for (const disk of options.disks ?? []) if (disk.writeLogFile !== undefined) writeFileSync(disk.writeLogFile, '');
   const stderr = openSync(files.stderrLog, 'w');
@@ -97,6 +97,15 @@ export class Vm {
   /** Waits until the console matches. Only a means to get on: a line on a console proves nothing. */
   async waitForConsole(pattern: RegExp, options: { timeoutMs: number }): Promise<RegExpExecArray> {
     return await this.#wait(`${pattern} on its console`, options.timeoutMs, () => pattern.exec(this.console) ?? false);
+  }
+
+  /** Waits for anything else that this guest is to bring about. */
+  async waitUntil<T>(
+    what: string,
+    condition: () => Promise<T | undefined | false> | T | undefined | false,
+    options: { timeoutMs: number },
+  ): Promise<T> {
+    return await this.#wait(what, options.timeoutMs, condition);
   }
 
   /** Waits until the firmware has found nothing to boot: the shell of OVMF, or SeaBIOS's last word. */

@@ -1,0 +1,134 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Machine } from '../../protocol/api/machines.ts';
+import type { Resources } from '../resources.ts';
+import { type Medium, prepareMedium } from './installer-media.ts';
+import { type InstallerOverlay, writeOverlay } from './installer-overlay.ts';
+import { type InstallerServer, userNetHost } from './installer-server.ts';
+import type { Proof } from './proof.ts';
+import { startVm, type Vm } from './qemu.ts';
+import { networksOf, type VmOptions } from './qemu-arguments.ts';
+
+/** What makes a machine the same one when it is started again. */
+export interface GuestIdentity {
+  readonly smbiosUuid: string;
+  readonly serial: string;
+  readonly boardSerial: string;
+  /** One for each card. */
+  readonly macs: readonly string[];
+}
+
+export interface InstallerGuestOptions extends Omit<VmOptions, 'name' | 'kernel' | 'smbios' | 'nonce'> {
+  readonly server: InstallerServer;
+  readonly medium: Medium;
+  /** Default: a machine that never was. */
+  readonly identity?: GuestIdentity;
+  /** Where the guest finds the server; default: in QEMU's own network. */
+  readonly host?: string;
+  /** Default: a new one of the server; null: none, so the machine asks for approval. */
+  readonly token?: string | null;
+  /** Further kernel parameters, for `direct` only. */
+  readonly append?: string;
+  /** For `direct` only. */
+  readonly overlay?: InstallerOverlay;
+}
+
+const timeoutMs = 120_000;
+
+/** A machine that boots the installer from some medium and is to belong to a real server. */
+export class InstallerGuest {
+  readonly vm: Vm;
+  readonly identity: GuestIdentity;
+  readonly #server: InstallerServer;
+
+  private constructor(vm: Vm, identity: GuestIdentity, server: InstallerServer) {
+    this.vm = vm;
+    this.identity = identity;
+    this.#server = server;
+  }
+
+  static async start(resources: Resources, options: InstallerGuestOptions): Promise<InstallerGuest> {
+    const { server, medium, firmware } = options;
+    const cards = networksOf(options.network);
+    const identity = options.identity ?? newIdentity(cards.length);
+    const nonce = randomBytes(16).toString('hex');
+    const parts = await prepareMedium(resources, medium, {
+      server,
+      host: options.host ?? userNetHost,
+      token: options.token === undefined ? await server.token() : options.token,
+      macs: identity.macs,
+      append: options.append ?? '',
+      overlay: options.overlay === undefined ? undefined : writeOverlay(resources, options.overlay, nonce),
+    });
+    const vm = await startVm(resources, {
+      ...options,
+      name: `${medium}-${firmware}`,
+      nonce,
+      smbios: {
+        uuid: identity.smbiosUuid,
+        serial: identity.serial,
+        boardSerial: identity.boardSerial,
+        vendor: 'Durantic Test',
+        product: 'Installer Guest',
+      },
+      disks: [...(parts.disk === undefined ? [] : [parts.disk]), ...(options.disks ?? [])],
+      network: cards.map((card, index) => ({
+        ...card,
+        ...(index === 0 ? parts.network : {}),
+        mac: card.mac ?? identity.macs[index] ?? '',
+      })),
+      ...(parts.kernel === undefined ? {} : { kernel: parts.kernel }),
+    });
+    return new InstallerGuest(vm, identity, server);
+  }
+
+  /** The server's machines that have said this guest's SMBIOS UUID and one of its MAC addresses. */
+  async machines(): Promise<Machine[]> {
+    const { smbiosUuid, macs } = this.identity;
+    return (await this.#server.machines()).filter(
+      ({ facts }) => facts?.system_uuid === smbiosUuid && facts.nics.some(({ mac }) => macs.includes(mac)),
+    );
+  }
+
+  /**
+   * Waits until the server itself says that it has this machine: enrolled with this very SMBIOS UUID and MAC address, in
+   * the installer, its socket alive, and whatever else `condition` asks for.
+   */
+  async waitForMachine(
+    condition: (machine: Machine) => boolean = () => true,
+    options: { timeoutMs: number } = { timeoutMs },
+  ): Promise<Machine> {
+    return await this.vm.waitUntil(
+      'the server to have this machine',
+      async () =>
+        (await this.machines()).find(
+          (machine) => machine.is_enrolled && machine.is_online && machine.mode === 'installer' && condition(machine),
+        ),
+      options,
+    );
+  }
+
+  /** Reads the code on the console as a person would, and enters it at the server. */
+  async approve(options: { timeoutMs: number } = { timeoutMs }): Promise<string> {
+    const [, code = ''] = await this.vm.waitForConsole(/\b([A-Z0-9]{3}-[A-Z0-9]{3})\b/, options);
+    const { facts } = await this.#server.approve(code);
+    if (facts.system_uuid !== this.identity.smbiosUuid) throw new Error(`${code} is another machine's code`);
+    return code;
+  }
+
+  /** What the overlay's hook has proved. */
+  async waitForProof(test: string, options: { timeoutMs: number } = { timeoutMs }): Promise<Proof> {
+    return await this.vm.waitForProof(test, options);
+  }
+}
+
+export function newIdentity(cards = 1): GuestIdentity {
+  const number = randomBytes(4).toString('hex').toUpperCase();
+  return {
+    smbiosUuid: randomUUID(),
+    serial: `SN${number}`,
+    boardSerial: `BN${number}`,
+    macs: Array.from({ length: cards }, () =>
+      ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':'),
+    ),
+  };
+}
