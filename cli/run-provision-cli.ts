@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { rebootMachine } from '../agent/boot/reboot.ts';
 import type { InstallPlan } from '../agent/provision/install-plan.ts';
 import { runProvision } from '../agent/provision/run-provision.ts';
 import type { ProvisionRequest } from '../agent/provision/types.ts';
@@ -29,7 +30,7 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
   const signal = abortOnSignals();
   const showBar = createProgressBar(process.stderr);
   try {
-    await runProvision({
+    const installed = await runProvision({
       request,
       log: options.debug ? createLogger('debug') : silentLogger,
       signal,
@@ -41,10 +42,12 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
         if (!options.json && (options.dryRun || !options.yes))
           printPlan(plan, options.dryRun ? process.stdout : process.stderr);
         if (options.dryRun) return 'stop';
-        if (!options.yes) await askToErase(request.disk, signal);
+        if (!options.yes) await askToErase(plan.diskFacts.path, signal);
         return 'go';
       },
     });
+    const how = installed?.leaveBy ?? null;
+    if (how !== null) await rebootMachine({ how, signal });
   } catch (error) {
     // The last event told everything already, on stdout or in the progress bar's last line.
     if (error instanceof ProvisionError && !(options.json && error.kind === 'bug')) error.reported = true;

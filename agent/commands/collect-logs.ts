@@ -1,12 +1,15 @@
 import { open } from 'node:fs/promises';
 import { describeError } from '../../core/base/describe-error.ts';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
+import { runCommand } from '../../core/base/run-command.ts';
 import { streamCommand } from '../../core/base/stream-command.ts';
 
 export interface LogSources {
-  /** Unit whose journal is read. */
-  readonly unit: string;
+  /** Unit whose journal is read; null where there is no journal. */
+  readonly unit: string | null;
   readonly files: readonly string[];
+  /** Programs that print a log, each with its arguments. */
+  readonly programs?: readonly (readonly [string, ...string[]])[];
 }
 
 export interface CollectLogsOptions {
@@ -34,16 +37,24 @@ const lineCharacters = 8 * 1024;
  */
 export async function* collectLogs(options: CollectLogsOptions): AsyncGenerator<string[]> {
   const { sources, signal } = options;
-  yield* inPieces([`== journal of ${sources.unit}`, ...(await journalLines(options))]);
+  const { unit, programs = [] } = sources;
+  if (unit !== null) yield* inPieces([`== journal of ${unit}`, ...(await journalLines(unit, options))]);
   for (const file of sources.files) {
     if (signal.aborted) return;
     yield* inPieces([`== ${file}`, ...(await fileLines(file, options))]);
   }
+  for (const [program, ...args] of programs) {
+    if (signal.aborted) return;
+    yield* inPieces([`== ${[program, ...args].join(' ')}`, ...(await programLines(program, args, options))]);
+  }
 }
 
-async function journalLines({ sources, since, signal, mostBytes }: CollectLogsOptions): Promise<string[]> {
+async function journalLines(
+  unit: string,
+  { since, signal, mostBytes }: Omit<CollectLogsOptions, 'sources'>,
+): Promise<string[]> {
   // Newest first, so that the reading can stop when there is enough.
-  const args = ['--unit', sources.unit, '--no-pager', '--quiet', '--reverse', '--output', 'short-iso-precise'];
+  const args = ['--unit', unit, '--no-pager', '--quiet', '--reverse', '--output', 'short-iso-precise'];
   if (since !== null) args.push(`--since=@${Math.floor(Date.parse(since) / 1000)}`);
   const parts: Buffer[] = [];
   let sizeBytes = 0;
@@ -65,6 +76,24 @@ async function journalLines({ sources, since, signal, mostBytes }: CollectLogsOp
       .reverse()
       .slice(isCut ? 1 : 0),
   ];
+}
+
+/** All that a program prints, but the newest bytes only. */
+async function programLines(
+  program: string,
+  args: readonly string[],
+  { signal, mostBytes }: Omit<CollectLogsOptions, 'sources'>,
+): Promise<string[]> {
+  const limitBytes = mostBytes ?? 1024 * 1024;
+  try {
+    const { stdout } = await runCommand(program, args, { signal, timeoutMs: 30_000 });
+    const bytes = Buffer.from(stdout);
+    const lines = linesOf(bytes.subarray(Math.max(0, bytes.length - limitBytes)).toString('utf8'));
+    return lines.slice(bytes.length > limitBytes ? 1 : 0);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return [`(not to be read: ${describeError(error)})`];
+  }
 }
 
 async function fileLines(path: string, { since, mostBytes }: CollectLogsOptions): Promise<string[]> {

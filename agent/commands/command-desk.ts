@@ -144,7 +144,18 @@ export class CommandDesk {
       if (this.#isStopping && signal.aborted) return;
       result = { state: 'failed', reason: reasonOf(error) };
     }
-    if (result.state !== 'left') this.#conclude(entry, result);
+    if (result.state === 'left') return;
+    this.#conclude(entry, result);
+    await this.#finish(result.afterwards);
+  }
+
+  /** The outcome stands; what goes wrong now can only be told. */
+  async #finish(afterwards: (() => Promise<void>) | undefined): Promise<void> {
+    try {
+      await afterwards?.();
+    } catch (error) {
+      if (!this.#isStopping) this.#problem(error);
+    }
   }
 
   #contextOf(commandUuid: string, signal: AbortSignal): CommandContext {
@@ -161,8 +172,7 @@ export class CommandDesk {
   #settle(entry: LedgerEntry): void {
     const handler = isCommandKind(entry.kind) ? this.#options.handlers[entry.kind] : undefined;
     const isOtherBoot = entry.boot_id !== this.#options.outbox.bootId;
-    const afterRestart = handler === undefined || 'rejectedBecause' in handler ? undefined : handler.afterRestart;
-    const result = afterRestart?.({ isOtherBoot }) ?? {
+    const result = handler?.afterRestart?.({ isOtherBoot }) ?? {
       state: 'failed' as const,
       reason: `the agent ended while it carried out ${nameOf(entry.kind)}`,
     };

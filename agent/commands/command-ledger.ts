@@ -15,19 +15,22 @@ const entrySchema = z.object({
   reason: z.string().nullable(),
 });
 
-const ledgerSchema = z.object({
+/** `commands.json`. */
+export const ledgerSchema = z.object({
   entries: z.array(entrySchema),
   /** Group → when the newest command that was taken of it was given. */
   newest: z.record(z.string(), z.iso.datetime()),
 });
 
 export type LedgerEntry = z.infer<typeof entrySchema>;
-type LedgerState = z.infer<typeof ledgerSchema>;
+export type LedgerState = z.infer<typeof ledgerSchema>;
 
 export interface CommandLedgerOptions {
   /** `/var/lib/durantic/commands.json`; null keeps it in memory. */
   readonly path: string | null;
   readonly onProblem: (error: ProvisionError) => void;
+  /** What the system before has handed over, for a ledger that has no file yet. */
+  readonly carried?: LedgerState;
   /** Commands that are remembered; the oldest with an outcome go first. Default 256. */
   readonly mostEntries?: number;
 }
@@ -110,6 +113,7 @@ export class CommandLedger {
     try {
       const state = path === null ? null : readJsonFile(path, ledgerSchema);
       if (state !== null) return state;
+      if (this.#options.carried !== undefined) return this.#options.carried;
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       onProblem(error);

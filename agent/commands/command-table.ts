@@ -47,7 +47,15 @@ export interface CommandOutcome {
  * How a command ended. `left`: it is decided by what the agent finds when it starts again (after a reboot, say), by
  * `afterRestart`.
  */
-export type CommandResult = CommandOutcome | { readonly state: 'left' };
+export type CommandResult =
+  | (CommandOutcome & {
+      /**
+       * What is left to do once the outcome is noted and on its way: leaving the machine, say. Nothing else of its group
+       * runs until it has ended.
+       */
+      readonly afterwards?: () => Promise<void>;
+    })
+  | { readonly state: 'left' };
 
 export interface RestartFacts {
   /** The machine was started anew since the command was taken. */
@@ -64,7 +72,14 @@ export interface CommandHandler<K extends CommandKind> {
   afterRestart?(facts: RestartFacts): CommandOutcome | 'again';
 }
 
+/** A command that is not done in this mode. */
+export interface RejectedCommand {
+  readonly rejectedBecause: string;
+  /** Where the system before took it, and its outcome is what this one finds. */
+  readonly afterRestart?: CommandHandler<CommandKind>['afterRestart'];
+}
+
 /** Every command has a handler, or the reason why it is not done in this mode: a new kind compiles with one only. */
 export type CommandHandlers = {
-  readonly [K in CommandKind]: CommandHandler<K> | { readonly rejectedBecause: string };
+  readonly [K in CommandKind]: CommandHandler<K> | RejectedCommand;
 };

@@ -64,6 +64,7 @@ async function refuseBootMedium(disk: DiskFacts, options: AssertUsableOptions): 
   if (named !== null && (named === disk.path || named === disk.serial || named === disk.name)) {
     throw notEligible(disk, 'is the disk that this system was started from');
   }
+  if (disk.isInstallerMedium === true) throw notEligible(disk, 'is installation media (an installer ISO)');
   const volumeDescriptorBytes = 32 * 1024;
   if (disk.sizeBytes < volumeDescriptorBytes + 2048) return;
   const descriptor = await options.read(volumeDescriptorBytes, 2048);

@@ -50,6 +50,8 @@ export interface DiskFacts {
   readonly partitions: readonly PartitionFacts[];
   /** Sentences naming who uses the disk: mounts, swap, holders (md, LVM, LUKS) of the disk or its partitions. */
   readonly users: readonly DiskUser[];
+  /** It holds an installer ISO of ours, and the machine may have been started from it (`markInstallerMedia`). */
+  readonly isInstallerMedium?: boolean;
 }
 
 export interface PartitionFacts {

@@ -2,6 +2,7 @@ import { machine } from 'node:os';
 import { join } from 'node:path';
 import { buildInfo } from '../../core/base/build-info.ts';
 import { type MachineFacts, machineFactsSchema } from '../../protocol/machine-facts.ts';
+import type { DiskFacts } from '../disk/types.ts';
 import { detectFirmware } from '../provision/detect-firmware.ts';
 import { globalAddresses, type ReadInterfaces, realInterfaces } from './addresses.ts';
 import { listNetworkCards } from './network-cards.ts';
@@ -11,6 +12,8 @@ import { readAttribute, realRoots, type SystemRoots } from './sysfs.ts';
 export interface HardwareOptions {
   readonly roots?: Partial<SystemRoots>;
   readonly interfaces?: ReadInterfaces;
+  /** Marks disks that may be the medium the installer was started from; an installed system has none. */
+  readonly markMedia?: (disks: readonly DiskFacts[]) => Promise<readonly DiskFacts[]>;
 }
 
 /** What this machine says about itself when it enrols; what cannot be read is null. */

@@ -25,7 +25,8 @@ const secureBootVariable = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
 export async function collectInventory(options: InventoryOptions = {}): Promise<Inventory> {
   const roots = { ...realRoots, ...options.roots };
   const addresses = globalAddresses(options.interfaces ?? realInterfaces);
-  const disks = (await listDisks(roots)).filter(({ kind }) => kind === 'disk');
+  const found = (await listDisks(roots)).filter(({ kind }) => kind === 'disk');
+  const disks = options.markMedia === undefined ? found : await options.markMedia(found);
   const links = await diskLinks(roots);
   return inventorySchema.parse({
     cpu: await readProcessor(roots),

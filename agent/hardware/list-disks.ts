@@ -36,6 +36,7 @@ export function isEligible(disk: DiskFacts): string | null {
   if (/virtual[ _]?(floppy|cd|media|hdisk)|lcdrive/i.test(disk.model ?? '')) {
     return `${disk.path} is a virtual drive of the management controller (${disk.model})`;
   }
+  if (disk.isInstallerMedium === true) return `${disk.path} is installation media`;
   const blocker = disk.users.find((user) => !user.canStop);
   if (blocker) return `${blocker.device} is ${blocker.detail}`;
   return null;

@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/base/logger.ts';
+import type { NamedCredentials } from '../../core/oci/auth.ts';
 import { openLayoutSource } from '../../core/oci/layout-source.ts';
 import { parseReference } from '../../core/oci/reference.ts';
 import { openRegistrySource } from '../../core/oci/registry-source.ts';
@@ -7,6 +8,9 @@ import type { ImageSource } from '../../core/oci/types.ts';
 export interface OpenImageSourceOptions {
   readonly plainHttp: boolean;
   readonly registryCaFile: string | null;
+  /** None: anonymous. */
+  readonly credentials?: readonly NamedCredentials[];
+  readonly proxy?: string | null;
   readonly signal: AbortSignal;
   readonly log?: Logger;
 }
@@ -21,6 +25,8 @@ export async function openImageSource(reference: string, options: OpenImageSourc
   return await openRegistrySource(parsed, {
     plainHttp: options.plainHttp,
     caFile: options.registryCaFile ?? undefined,
+    proxy: options.proxy ?? undefined,
+    credentials: (registry) => options.credentials?.find((each) => each.registry === registry),
     log: options.log,
     signal: options.signal,
   });

@@ -22,8 +22,16 @@ export interface PlanContext {
 export interface PlanOutcome {
   readonly message: string;
   readonly facts?: ErrorFacts;
-  /** What is left to do when everything is closed and the last event is out: kexec or reboot. */
-  readonly afterwards?: () => Promise<void>;
+  /** The installation; null where nothing was changed. */
+  readonly installed: InstalledSystem | null;
+}
+
+/** A disk with a complete system, everything closed. */
+export interface InstalledSystem {
+  readonly disk: string;
+  readonly rootNumber: number;
+  /** How the machine leaves for it: as asked, or `reboot` where kexec cannot be; null for `--boot none`. */
+  readonly leaveBy: 'reboot' | 'kexec' | null;
 }
 
 /** The installation, step by step. What a step opens for those after it is closed here, last opened first. */
@@ -31,7 +39,7 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
   const { request, log, runStep } = context;
   await using opened = new AsyncDisposableStack();
   const { source, bundle, plan } = await runStep('image_inspection', (ctx) => prepareInstall(ctx, { request, opened }));
-  if ((await context.onPlan(plan)) === 'stop') return { message: 'nothing was changed' };
+  if ((await context.onPlan(plan)) === 'stop') return { message: 'nothing was changed', installed: null };
 
   const { target, written } = await runStep('bootloader_streaming', (ctx) =>
     streamBootloader(ctx, { request, source, plan, opened }),
@@ -44,13 +52,13 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
     configureSystem(ctx, { request, disk, root: root.path }),
   );
   await runStep('agent_injection', (ctx) => injectAgentStep(ctx, { request, plan, bundle, root: root.path }));
-  const { afterwards } = await runStep('sync_and_reboot', (ctx) =>
+  const { leaveBy } = await runStep('sync_and_reboot', (ctx) =>
     finishInstall(ctx, { request, plan, target, disk, identifiers, root, mount, written, proofs }),
   );
   log.info({ disk: plan.diskFacts.path }, 'installation complete');
   return {
     message: `installed ${plan.inspected.image.reference} on ${plan.diskFacts.path}`,
     facts: { manifest_digest: plan.inspected.image.manifestDigest, disk: plan.diskFacts.path },
-    ...(afterwards === null ? {} : { afterwards }),
+    installed: { disk: plan.diskFacts.path, rootNumber: disk.rootNumber, leaveBy },
   };
 }

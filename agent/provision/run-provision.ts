@@ -2,7 +2,7 @@ import { asProvisionError, type DiskState, ProvisionError } from '../../core/bas
 import type { Logger } from '../../core/base/logger.ts';
 import type { ProvisionEvent, StepId } from '../../protocol/provision-event.ts';
 import type { InstallPlan } from './install-plan.ts';
-import { executePlan } from './plan.ts';
+import { executePlan, type InstalledSystem } from './plan.ts';
 import { ProvisionEvents } from './provision-events.ts';
 import type { ProvisionRequest, StepContext, StepResult } from './types.ts';
 
@@ -22,10 +22,10 @@ export type RunStep = <T>(step: StepId, run: (ctx: StepContext) => Promise<StepR
 
 /**
  * One installation from the first request to the commit. Every step emits `started` and exactly one outcome; the last
- * event has `step: null`.
+ * event has `step: null`. Leaving for the new system is the caller's, who knows what is left to say before.
  * @throws ProvisionError what ended the installation, with the state of the disk; its events were emitted before.
  */
-export async function runProvision(options: RunProvisionOptions): Promise<void> {
+export async function runProvision(options: RunProvisionOptions): Promise<InstalledSystem | null> {
   const { request, log, signal } = options;
   const events = new ProvisionEvents({
     provisionUuid: request.provisionUuid,
@@ -59,7 +59,7 @@ export async function runProvision(options: RunProvisionOptions): Promise<void> 
   try {
     const done = await executePlan({ request, log, runStep, onPlan: options.onPlan });
     events.finished(done.message, diskState, done.facts);
-    await done.afterwards?.();
+    return done.installed;
   } catch (thrown) {
     const error = firstError(thrown, signal, log);
     // The commit knows better when it fails behind its last write.

@@ -13,6 +13,11 @@ export interface RegistryCredentials {
   readonly password: string;
 }
 
+/** Credentials with the registry that they are for, as `docker login` names it: `docker.io`, `registry.example:5000`. */
+export interface NamedCredentials extends RegistryCredentials {
+  readonly registry: string;
+}
+
 export interface RegistryAuthOptions {
   readonly dispatcher: Dispatcher;
   /** What the registry's credentials are kept under. */

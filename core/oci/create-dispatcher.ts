@@ -1,19 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates } from 'node:tls';
-import { Agent, buildConnector } from 'undici';
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { ProvisionError } from '../base/errors.ts';
 
 const connectTimeoutMs = 15_000;
 // Node gives each address 0.25 to 0.5 s, too little for a slow link to a host with several addresses.
 const addressTimeoutMs = 3000;
 
+export interface DispatcherOptions {
+  /** PEM certificates trusted besides the system's. */
+  readonly caFile?: string | undefined;
+  /** URL of an HTTP proxy for every connection: a tunnel for HTTPS, forwarding for plain HTTP. */
+  readonly proxy?: string | undefined;
+}
+
 /**
  * Connections of one image source. HTTPS trusts the system's CA store (not Node's own list) and the certificates of
  * `caFile` besides.
  * @throws ProvisionError `usage` when the file cannot be read or holds no PEM certificate.
  */
-export async function createDispatcher(caFile: string | undefined): Promise<Agent> {
-  const extra = caFile === undefined ? [] : [await readCaFile(caFile)];
+export async function createDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
+  const extra = options.caFile === undefined ? [] : [await readCaFile(options.caFile)];
+  if (options.proxy !== undefined) return proxyDispatcher(options.proxy, extra);
   const common = {
     timeout: connectTimeoutMs,
     allowH2: false,
@@ -36,6 +44,12 @@ export async function createDispatcher(caFile: string | undefined): Promise<Agen
       connectTls(options, callback);
     },
   });
+}
+
+function proxyDispatcher(proxy: string, extra: readonly string[]): Dispatcher {
+  const secureContext = createSecureContext({ ca: [...systemRoots(), ...extra] });
+  const tls = { timeout: connectTimeoutMs, allowH2: false, secureContext };
+  return new ProxyAgent({ uri: proxy, pipelining: 1, bodyTimeout: 0, allowH2: false, requestTls: tls, proxyTls: tls });
 }
 
 // The store is commonly there twice, as one file and as a folder of files.

@@ -28,6 +28,8 @@ export interface RegistrySourceOptions {
   readonly plainHttp: boolean;
   /** PEM certificates trusted besides the system's. */
   readonly caFile?: string | undefined;
+  /** URL of an HTTP proxy. */
+  readonly proxy?: string | undefined;
   /** Gives user name and password of a registry; without it access is anonymous. */
   readonly credentials?: (registry: string) => RegistryCredentials | undefined;
   /** No byte for so long counts as a broken connection; default 30 s. */
@@ -53,7 +55,7 @@ export async function openRegistrySource(
   reference: RegistryReference,
   options: RegistrySourceOptions,
 ): Promise<ImageSource> {
-  return new RegistrySource(reference, options, await createDispatcher(options.caFile));
+  return new RegistrySource(reference, options, await createDispatcher(options));
 }
 
 class RegistrySource implements ImageSource {

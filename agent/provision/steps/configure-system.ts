@@ -41,7 +41,7 @@ export async function configureSystem(
     metaData: request.metaData,
     vendorData: request.vendorData,
     networkConfig: request.networkConfig,
-    link: null,
+    link: request.link,
   });
   const warnings = [scrubbed, embedded, rewritten, kernel, seed].flatMap((report) => report.warnings);
   for (const warning of warnings) ctx.warn(warning);

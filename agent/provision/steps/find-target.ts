@@ -1,12 +1,17 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { sleep } from '../../../core/base/abort.ts';
 import { errnoOf, ProvisionError } from '../../../core/base/errors.ts';
+import { retry } from '../../../core/base/retry.ts';
 import { deviceError } from '../../disk/device-error.ts';
 import type { DiskFacts, ReadBytes, SectorBytes } from '../../disk/types.ts';
+import { isDiskRule } from '../../hardware/disk-rule.ts';
+import { markInstallerMedia } from '../../hardware/installer-media.ts';
 import { listDisks } from '../../hardware/list-disks.ts';
 import { loopsOfFile } from '../../hardware/loops-of-file.ts';
 import { readDisk } from '../../hardware/read-disk.ts';
 import { resolveDisk } from '../../hardware/resolve-disk.ts';
+import type { ProvisionRequest, StepContext } from '../types.ts';
 
 /** A disk as it was found, and whether it is a plain file that stands for one. */
 export interface FoundTarget {
@@ -14,32 +19,69 @@ export interface FoundTarget {
   readonly isFile: boolean;
 }
 
+const pollMs = 1000;
+/** Disks of one controller come one after the other: what is chosen among them is chosen when no more have come. */
+const settledMs = 3000;
+
 /**
- * What `--disk` means: an existing plain file, a block device's path, or a rule of protocol.md (`target_disk`).
- * @throws ProvisionError `target_not_found`, `target_ambiguous`, `disk_not_eligible`.
+ * What the target of an installation means: an existing plain file, a block device's path, a name or rule of protocol.md
+ * (`target_disk`), or null for the only eligible disk. One that is not there is waited for, and that is said (failure
+ * row F20); where disks are chosen from rather than named, their list has to have settled.
+ * @throws ProvisionError `target_not_found`, `target_ambiguous`, `disk_not_eligible`, `aborted`.
  */
-export async function findTarget(spec: string, sectorBytes: SectorBytes): Promise<FoundTarget> {
-  const found = await statOrNull(spec);
-  if (found?.isFile()) return { facts: await fileFacts(spec, found.size, sectorBytes), isFile: true };
-  if (found?.isBlockDevice()) {
+export async function findTarget(ctx: StepContext, request: TargetRequest): Promise<FoundTarget> {
+  const { disk: spec, diskWaitMs } = request;
+  if (diskWaitMs > 0 && (spec === null || isDiskRule(spec))) await untilSettled(ctx, diskWaitMs);
+  let isSaid = false;
+  const attempts = 1 + Math.ceil(diskWaitMs / pollMs);
+  return await retry(async () => await findNow(ctx, request), {
+    ...{ attempts, firstDelayMs: pollMs, longestDelayMs: pollMs, random: () => 1, signal: ctx.signal },
+    isRetryable: ({ code }) => code === 'target_not_found',
+    onRetry: (error) => {
+      if (!isSaid)
+        ctx.warn(`${error.message}; waiting up to ${Math.round(diskWaitMs / 1000)} s for the disk to appear`);
+      isSaid = true;
+    },
+  });
+}
+
+export type TargetRequest = Pick<ProvisionRequest, 'disk' | 'diskWaitMs' | 'sectorBytes'>;
+
+/** Returns when no disk has come or gone for three seconds. */
+async function untilSettled(ctx: StepContext, longestMs: number): Promise<void> {
+  let before = '';
+  let sinceMs = performance.now();
+  const endMs = sinceMs + longestMs;
+  for (;;) {
+    const names = (await listDisks()).map(({ path, sizeBytes }) => `${path} ${sizeBytes}`).join();
+    const nowMs = performance.now();
+    if (names !== before) sinceMs = nowMs;
+    before = names;
+    if (nowMs - sinceMs >= Math.min(settledMs, longestMs) || nowMs >= endMs) return;
+    await sleep(Math.min(250, longestMs), ctx.signal);
+  }
+}
+
+async function findNow(ctx: StepContext, { disk: spec, sectorBytes }: TargetRequest): Promise<FoundTarget> {
+  const found = spec === null ? null : await statOrNull(spec);
+  if (spec !== null && found?.isFile()) {
+    return { facts: await fileFacts(spec, found.size, sectorBytes), isFile: true };
+  }
+  const disks = await markInstallerMedia(await listDisks(), ctx);
+  if (spec !== null && found?.isBlockDevice()) {
     const facts = await readDisk(spec);
     // A partition, a CD or a zram device is not among the disks; assertUsable says so by name.
-    const disks = await listDisks();
-    return {
-      facts: disks.some(({ path }) => path === facts.path) ? await resolveDisk(spec, disks) : facts,
-      isFile: false,
-    };
+    const isDisk = disks.some(({ path }) => path === facts.path);
+    return { facts: isDisk ? await resolveDisk(spec, disks) : facts, isFile: false };
   }
   if (found !== null) {
     throw new ProvisionError('target_not_found', `${spec} is neither a block device nor a plain file`);
   }
-  if (spec.startsWith('/') && !spec.startsWith('/dev/disk/')) {
-    throw new ProvisionError(
-      'target_not_found',
-      `${spec} does not exist; a plain file must be made first, its size is the disk's`,
-    );
+  if (spec?.startsWith('/') === true && !spec.startsWith('/dev/disk/')) {
+    const hint = spec.startsWith('/dev/') ? '' : "; a plain file must be made first, its size is the disk's";
+    throw new ProvisionError('target_not_found', `${spec} does not exist${hint}`);
   }
-  return { facts: await resolveDisk(spec, await listDisks()), isFile: false };
+  return { facts: await resolveDisk(spec, disks), isFile: false };
 }
 
 /** Reads bytes of a disk that is not opened for writing yet. */

@@ -30,8 +30,8 @@ export interface FinishInstallInput {
 }
 
 export interface FinishedInstall {
-  /** What is left to do when everything is closed; null for `--boot none`. */
-  readonly afterwards: (() => Promise<void>) | null;
+  /** How the machine leaves for the installed system when everything is closed; null for `--boot none`. */
+  readonly leaveBy: 'reboot' | 'kexec' | null;
 }
 
 /** Share of the step that the flush of the root takes; commit and boot entry are the rest. */
@@ -61,12 +61,12 @@ export async function finishInstall(ctx: StepContext, input: FinishInstallInput)
   });
   await commitTable(target, table, { log: ctx.log, signal: ctx.signal, proof });
   ctx.setDiskState('complete');
-  const afterwards = await boot.complete();
+  const leaveBy = await boot.complete();
   return {
     outcome: 'succeeded',
     message: `${plan.diskFacts.path} boots by ${boot.evidence.firmware.map((one) => one.toUpperCase()).join(' and ')}`,
     facts: { disk: plan.diskFacts.path, root_partition: disk.rootNumber },
-    value: { afterwards },
+    value: { leaveBy },
   };
 }
 

@@ -22,7 +22,7 @@ export async function injectAgentStep(ctx: StepContext, input: InjectAgentInput)
       root,
       bundle,
       agentConfig: request.agentConfig,
-      identity: null,
+      identity: request.identity,
       record: {
         provision_uuid: request.provisionUuid,
         image: image.reference,

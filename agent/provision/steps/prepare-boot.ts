@@ -1,6 +1,5 @@
 import type { BootLayout } from '../../boot/installed-disk.ts';
 import { bootFilesBytes, copyBootFiles, decideKexec, type KexecFiles, loadKexec } from '../../boot/kexec.ts';
-import { rebootMachine } from '../../boot/reboot.ts';
 import { createUefiEntry } from '../../boot/uefi-entry.ts';
 import { type BootEvidence, validateBootPath } from '../../boot/validate-boot-path.ts';
 import { partitionRange } from '../../disk/geometry.ts';
@@ -15,8 +14,8 @@ const kexecDir = '/run/durantic/kexec';
 /** The boot path of the new system, looked at while its root is mounted. */
 export interface PreparedBoot {
   readonly evidence: BootPathEvidence;
-  /** After the commit: the firmware's boot entry, and what is left to do when everything is closed. */
-  complete(): Promise<(() => Promise<void>) | null>;
+  /** After the commit: the firmware's boot entry, the kernel for kexec; gives how the machine leaves. */
+  complete(): Promise<'reboot' | 'kexec' | null>;
 }
 
 /**
@@ -49,8 +48,7 @@ export async function prepareBoot(ctx: StepContext, input: FinishInstallInput): 
       if (request.boot === 'none') return null;
       if (kexecFiles !== null) await loadKexec(kexecFiles, { signal: ctx.signal });
       kexecFiles?.[Symbol.dispose]();
-      const how = kexecFiles === null ? ('reboot' as const) : ('kexec' as const);
-      return async () => await rebootMachine({ how, signal: ctx.signal });
+      return kexecFiles === null ? 'reboot' : 'kexec';
     },
   };
 }

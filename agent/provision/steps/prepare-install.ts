@@ -45,9 +45,9 @@ export async function prepareInstall(
   for (const arg of request.appendKargs) assertKernelArg(arg);
   if (request.agentConfig !== null) parseAgentConfig(request.agentConfig, 'agent.yaml');
   await checkTools(bootTools(request));
-  const target = await findTarget(request.disk, request.sectorBytes);
+  const target = await findTarget(ctx, request);
   if (target.isFile && request.boot !== 'none') {
-    throw new ProvisionError('usage', `${request.disk} is a file, this machine cannot ${request.boot} into it`);
+    throw new ProvisionError('usage', `${target.facts.path} is a file, this machine cannot ${request.boot} into it`);
   }
   const bundle = request.injectAgent
     ? opened.use(await locateBundle({ bundle: request.agentBundle, signal: ctx.signal }))

@@ -128,7 +128,8 @@ function requestFor(image: string, disk: string): Parameters<typeof runProvision
     ...{ provisionUuid: randomUUID(), image, disk, sectorBytes: 512, platform: { os: 'linux', architecture: 'amd64' } },
     ...{ plainHttp: true, registryCaFile: null, userData: null, metaData: null, vendorData: null },
     ...{ networkConfig: null, hostname: null, appendKargs: [], injectAgent: false, agentConfig: null },
-    ...{ agentBundle: null, boot: 'none', readBack: false },
+    ...{ agentBundle: null, boot: 'none', readBack: false, diskWaitMs: 0, credentials: [] },
+    ...{ proxy: null, link: null, identity: null },
   };
 }
 
