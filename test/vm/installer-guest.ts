@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Machine } from '../../protocol/api/machines.ts';
 import type { Resources } from '../resources.ts';
-import { type Medium, prepareMedium } from './installer-media.ts';
+import { type Medium, type MediumRequest, prepareMedium } from './installer-media.ts';
 import { type InstallerOverlay, writeOverlay } from './installer-overlay.ts';
 import { type InstallerServer, userNetHost } from './installer-server.ts';
 import type { Proof } from './proof.ts';
@@ -51,14 +52,7 @@ export class InstallerGuest {
     const cards = networksOf(options.network);
     const identity = options.identity ?? newIdentity(cards.length);
     const nonce = randomBytes(16).toString('hex');
-    const parts = await prepareMedium(resources, medium, {
-      server,
-      host: options.host ?? userNetHost,
-      token: options.token === undefined ? await server.token() : options.token,
-      macs: identity.macs,
-      append: options.append ?? '',
-      overlay: options.overlay === undefined ? undefined : writeOverlay(resources, options.overlay, nonce),
-    });
+    const parts = await prepareMedium(medium, await mediumRequest(resources, options, { identity, nonce }));
     const vm = await startVm(resources, {
       ...options,
       name: `${medium}-${firmware}`,
@@ -130,5 +124,28 @@ export function newIdentity(cards = 1): GuestIdentity {
     macs: Array.from({ length: cards }, () =>
       ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':'),
     ),
+  };
+}
+
+async function mediumRequest(
+  resources: Resources,
+  options: InstallerGuestOptions,
+  { identity, nonce }: { readonly identity: GuestIdentity; readonly nonce: string },
+): Promise<MediumRequest> {
+  const { server, host = userNetHost, overlay } = options;
+  const dir = resources.tempDir();
+  const token = options.token === undefined ? await server.token() : options.token;
+  return {
+    dir,
+    server: { url: server.url(host), pin: server.process.pin, bootUrl: server.bootUrl(host) },
+    token,
+    append: options.append ?? '',
+    overlay: overlay === undefined ? undefined : writeOverlay(resources, overlay, nonce),
+    iso: async () => {
+      const file = join(dir, 'installer.iso');
+      await server.downloadIso(file, { host, token });
+      return file;
+    },
+    expect: async () => await server.expect(identity.macs),
   };
 }

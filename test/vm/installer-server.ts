@@ -1,3 +1,4 @@
+import { runCommand } from '../../core/base/run-command.ts';
 import { type Approval, approvalSchema } from '../../protocol/api/approvals.ts';
 import type { BootstrapLifetime } from '../../protocol/api/bootstrap.ts';
 import { type Machine, machineListItemSchema, machineSchema } from '../../protocol/api/machines.ts';
@@ -21,6 +22,8 @@ export interface InstallerServer {
   /** Enters the code that a machine shows. */
   approve(code: string): Promise<Approval>;
   machines(): Promise<Machine[]>;
+  /** Downloads the ISO as the server gives it to who asks under this name for it. */
+  downloadIso(file: string, options: { readonly host: string; readonly token: string | null }): Promise<void>;
   /** Registers a machine by its MAC addresses and marks it for installation at its next network boot. */
   expect(macs: readonly string[]): Promise<void>;
 }
@@ -63,6 +66,11 @@ export async function startInstallerServer(
         .array()
         .parse(await api('GET', 'machines/'));
       return await Promise.all(list.map(async ({ uuid }) => machineSchema.parse(await api('GET', `machines/${uuid}`))));
+    },
+    downloadIso: async (file, { host, token }) => {
+      const url = `http://${host}:${bootPort}/boot/installer.iso${token === null ? '' : `?token=${token}`}`;
+      const config = `url = "${url}"\nconnect-to = "::127.0.0.1:${bootPort}"\noutput = "${file}"\n`;
+      await runCommand('curl', ['-sS', '--fail', '--config', '-'], { input: config });
     },
     expect: async (macs) => {
       const { uuid } = (await api('POST', 'known-machines/', { macs })) as { uuid: string };

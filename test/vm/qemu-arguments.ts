@@ -19,6 +19,10 @@ export interface VmOptions {
   readonly kernel?: { readonly file: string; readonly initrd?: string; readonly append: string };
   /** fw_cfg entries below `opt/durantic/`: text, or a file of the host. */
   readonly fwCfg?: Readonly<Record<string, string | { readonly file: string }>>;
+  /** Folder of the guest's files, among them the variables of its firmware; default: a temporary one. */
+  readonly dir?: string;
+  /** `kvm`: for a developer's own guests only; tests emulate: a suite that uses it where it works has two meanings. */
+  readonly accelerator?: 'tcg' | 'kvm';
   /** Default: a new one; one that is given must be as hard to guess. */
   readonly nonce?: string;
   /** What the machine says of itself in SMBIOS; what is left out is QEMU's own. */
@@ -78,14 +82,11 @@ export function vmFiles(dir: string): VmFiles {
   };
 }
 
-/**
- * The arguments of `qemu-system-x86_64`. Emulation only: KVM does not work where these tests run, and a suite that
- * used it sometimes would have two meanings.
- */
+/** The arguments of `qemu-system-x86_64`. */
 export function qemuArguments(options: VmOptions, files: VmFiles, nonce: string): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-name', options.name],
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-machine', 'q35', '-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi', '-cpu', 'max'],
     ...['-smp', String(options.cpus ?? 2), '-m', String(options.memoryMib ?? 1024)],
     ...displayArguments(options.display ?? 'hidden'),
     ...['-boot', 'menu=off,strict=on', '-rtc', `base=${options.clock ?? 'utc'}`, '-device', 'virtio-rng-pci'],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { type Resources, waitFor } from '../resources.ts';
+import { lastLines, plainText } from './console-text.ts';
 import { findProof, type Proof } from './proof.ts';
 import { qemuArguments, type VmFiles, type VmOptions, vmFiles } from './qemu-arguments.ts';
 import { Qmp, type QmpEvent } from './qmp.ts';
@@ -15,7 +16,7 @@ const consoleTailLines = 40;
  * answers on its control socket; the guest is then about to run its firmware.
  */
 export async function startVm(resources: Resources, options: VmOptions): Promise<Vm> {
-  const files = vmFiles(resources.tempDir('durantic-vm-'));
+  const files = vmFiles(options.dir ?? resources.tempDir('durantic-vm-'));
   const nonce = options.nonce ?? randomBytes(16).toString('hex');
   writeFileSync(files.consoleLog, '');
   for (const disk of options.disks ?? []) if (disk.writeLogFile !== undefined) writeFileSync(disk.writeLogFile, '');
@@ -72,6 +73,11 @@ export class Vm {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** Why QEMU ended, in its words (`guest-shutdown`, `guest-reset`, `host-signal`, …), once it has. */
+  get endReason(): unknown {
+    return this.#events('SHUTDOWN').at(-1)?.data['reason'];
+  }
+
   /** Everything the serial console has said, without escape sequences and carriage returns. */
   get console(): string {
     return plainText(this.files.consoleLog);
@@ -117,7 +123,7 @@ export class Vm {
   async waitForPoweroff(options: { timeoutMs: number }): Promise<void> {
     const isOver = (): boolean => this.hasEnded && this.#qmp?.isClosed === true;
     await this.#wait('power-off', options.timeoutMs, isOver, { mayEnd: true });
-    const reason = this.#events('SHUTDOWN').at(-1)?.data['reason'];
+    const reason = this.endReason;
     if (reason !== 'guest-shutdown') {
       const end = this.#child.signalCode ?? this.#child.exitCode;
       throw this.#failure(`QEMU ended (${end}) for another reason than power-off: ${reason ?? 'none given'}`);
@@ -235,14 +241,4 @@ export class Vm {
     else parts.push(`last ${consoleTailLines} lines of the console:`, lastLines(this.console, consoleTailLines));
     return new Error(parts.join('\n'), { cause });
   }
-}
-
-function plainText(file: string): string {
-  const text = existsSync(file) ? readFileSync(file, 'latin1') : '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences begin with one
-  return text.replace(/\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r/g, '');
-}
-
-function lastLines(text: string, count: number): string {
-  return text.trimEnd().split('\n').slice(-count).join('\n');
 }
