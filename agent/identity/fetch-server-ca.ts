@@ -6,6 +6,7 @@ import { pinnedCertificate } from '../../core/pinned-ca/pinned-certificate.ts';
 import { caReplySchema } from '../../protocol/enrolment.ts';
 import { askServer, dispatcherOver } from '../link/ask-server.ts';
 import { dialServer } from '../link/dial.ts';
+import type { DialVia } from '../link/dial-via.ts';
 
 /** Sets the machine's clock; null where that is not the agent's business. */
 export type SetClock = ((time: Date, signal: AbortSignal) => Promise<void>) | null;
@@ -18,6 +19,8 @@ export interface FetchServerCaOptions {
   readonly setClock: SetClock;
   readonly onClockSet?: (from: Date, to: Date) => void;
   readonly timeoutMs: number;
+  /** The only way out to use; see `dialServer`. */
+  readonly via?: DialVia;
   readonly signal: AbortSignal;
   /** Milliseconds since 1970, injectable. */
   readonly now?: () => number;

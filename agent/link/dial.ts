@@ -1,5 +1,4 @@
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import {
   connect as connectTls,
@@ -11,7 +10,9 @@ import {
 import { abortError } from '../../core/base/abort.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { serverConnectError } from '../../core/pinned-ca/server-connect-error.ts';
+import { type DialVia, dialVia } from './dial-via.ts';
 import { hostOf, portOf } from './proxy-rule.ts';
+import { untilReady } from './until-ready.ts';
 
 /**
  * What a server's certificate is checked against: the one root that was pinned or configured, the system's roots, or
@@ -27,6 +28,8 @@ export interface DialOptions {
   readonly trust: Trust;
   readonly proxy: URL | null;
   readonly timeoutMs: number;
+  /** The only way out to use; without it the machine's routes and resolver decide. */
+  readonly via?: DialVia;
   readonly signal: AbortSignal;
 }
 
@@ -45,7 +48,8 @@ export async function dialServer(options: DialOptions): Promise<Socket> {
   const either = AbortSignal.any([signal, deadline]);
   try {
     const context = contextOf(options.trust);
-    const raw = options.proxy === null ? await dialTcp(server, either) : await dialProxy(options.proxy, server, either);
+    const raw =
+      options.proxy === null ? await dialTcp(server, options, either) : await dialProxy(options.proxy, options, either);
     const socket = server.protocol === 'https:' ? await startTls(raw, { ...options, context }, either) : raw;
     return socket.setNoDelay(true).setKeepAlive(true, keepAliveMs);
   } catch (cause) {
@@ -58,7 +62,8 @@ export async function dialServer(options: DialOptions): Promise<Socket> {
   }
 }
 
-async function dialTcp(url: URL, signal: AbortSignal): Promise<Socket> {
+async function dialTcp(url: URL, { via }: Pick<DialOptions, 'via'>, signal: AbortSignal): Promise<Socket> {
+  if (via !== undefined) return await dialVia({ host: hostOf(url), port: portOf(url) }, via, signal);
   const socket = connectTcp({
     host: hostOf(url),
     port: portOf(url),
@@ -69,23 +74,20 @@ async function dialTcp(url: URL, signal: AbortSignal): Promise<Socket> {
 }
 
 /** A tunnel through the proxy. Its credentials go to the proxy only, and into no message. */
-async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<Socket> {
+async function dialProxy(proxy: URL, options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  const { server } = options;
   const target = `${server.hostname}:${portOf(server)}`;
   const credentials = Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`);
-  const request = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
+  const failure = (why: string, cause?: unknown): ProvisionError =>
+    new ProvisionError('server_unreachable', `the proxy ${proxy.host} ${why}`, { cause, facts: { proxy: proxy.host } });
+  const connection = await connectToProxy(proxy, options, signal).catch((cause: unknown) => {
+    throw signal.aborted ? abortError(signal) : failure('cannot be reached', cause);
+  });
   return await new Promise((resolve, reject) => {
-    const fail = (why: string, cause?: unknown): void => {
-      const message = `the proxy ${proxy.host} ${why}`;
-      reject(new ProvisionError('server_unreachable', message, { cause, facts: { proxy: proxy.host } }));
-    };
     request({
-      host: hostOf(proxy),
-      port: portOf(proxy),
+      createConnection: () => connection,
       method: 'CONNECT',
       path: target,
-      agent: false,
-      rejectUnauthorized: true,
-      ...(proxy.protocol === 'https:' ? { secureContext: systemContext() } : {}),
       headers: {
         host: target,
         ...(proxy.username === '' ? {} : { 'proxy-authorization': `Basic ${credentials.toString('base64')}` }),
@@ -95,25 +97,31 @@ async function dialProxy(proxy: URL, server: URL, signal: AbortSignal): Promise<
       .once('connect', (response, socket, head) => {
         if (response.statusCode !== 200) {
           socket.destroy();
-          return fail(`refuses the connection to ${target} (${response.statusCode})`);
+          return reject(failure(`refuses the connection to ${target} (${response.statusCode})`));
         }
         if (head.length > 0) socket.unshift(head);
         resolve(socket as Socket);
       })
       .once('response', (response) => {
-        response.resume();
-        fail(`answers ${response.statusCode} where a tunnel was asked for`);
+        response.destroy();
+        reject(failure(`answers ${response.statusCode} where a tunnel was asked for`));
       })
-      .once('error', (cause) => (signal.aborted ? reject(abortError(signal)) : fail('cannot be reached', cause)))
+      .once('error', (cause) => reject(signal.aborted ? abortError(signal) : failure('cannot be reached', cause)))
       .end();
   });
 }
 
-async function startTls(
-  raw: Socket,
-  { server, trust, context }: DialOptions & { readonly context: SecureContext },
-  signal: AbortSignal,
-): Promise<TLSSocket> {
+async function connectToProxy(proxy: URL, options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  const raw = await dialTcp(proxy, options, signal);
+  if (proxy.protocol !== 'https:') return raw;
+  return await startTls(raw, { server: proxy, trust: { kind: 'system' }, context: systemContext() }, signal);
+}
+
+interface TlsOptions extends Pick<DialOptions, 'server' | 'trust'> {
+  readonly context: SecureContext;
+}
+
+async function startTls(raw: Socket, { server, trust, context }: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
   const host = hostOf(server);
   const socket = connectTls({
     socket: raw,
@@ -127,30 +135,6 @@ async function startTls(
     rejectUnauthorized: trust.kind !== 'none',
   });
   return await untilReady(socket, 'secureConnect', signal);
-}
-
-async function untilReady<T extends Socket>(socket: T, event: string, signal: AbortSignal): Promise<T> {
-  return await new Promise((resolve, reject) => {
-    const settle = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      socket.off('error', onError).off('close', onClose).off(event, onReady);
-    };
-    const fail = (cause: unknown): void => {
-      settle();
-      socket.on('error', () => undefined).destroy();
-      reject(cause);
-    };
-    const onAbort = (): void => fail(abortError(signal));
-    const onError = (cause: Error): void => fail(cause);
-    const onClose = (): void => fail(new Error('the connection was closed'));
-    const onReady = (): void => {
-      settle();
-      resolve(socket);
-    };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('error', onError).once('close', onClose).once(event, onReady);
-  });
 }
 
 function contextOf(trust: Trust): SecureContext {
