@@ -1,22 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Machine } from '../../protocol/api/machines.ts';
 import type { Resources } from '../resources.ts';
+import { type GuestIdentity, newIdentity } from './guest-identity.ts';
 import { type Medium, type MediumRequest, prepareMedium } from './installer-media.ts';
 import { type InstallerOverlay, writeOverlay } from './installer-overlay.ts';
 import { type InstallerServer, userNetHost } from './installer-server.ts';
 import type { Proof } from './proof.ts';
 import { startVm, type Vm } from './qemu.ts';
 import { networksOf, type VmOptions } from './qemu-arguments.ts';
-
-/** What makes a machine the same one when it is started again. */
-export interface GuestIdentity {
-  readonly smbiosUuid: string;
-  readonly serial: string;
-  readonly boardSerial: string;
-  /** One for each card. */
-  readonly macs: readonly string[];
-}
 
 export interface InstallerGuestOptions extends Omit<VmOptions, 'name' | 'kernel' | 'smbios' | 'nonce'> {
   readonly server: InstallerServer;
@@ -113,18 +105,6 @@ export class InstallerGuest {
   async waitForProof(test: string, options: { timeoutMs: number } = { timeoutMs }): Promise<Proof> {
     return await this.vm.waitForProof(test, options);
   }
-}
-
-export function newIdentity(cards = 1): GuestIdentity {
-  const number = randomBytes(4).toString('hex').toUpperCase();
-  return {
-    smbiosUuid: randomUUID(),
-    serial: `SN${number}`,
-    boardSerial: `BN${number}`,
-    macs: Array.from({ length: cards }, () =>
-      ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':'),
-    ),
-  };
 }
 
 async function mediumRequest(
