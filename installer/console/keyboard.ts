@@ -1,0 +1,30 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+
+/**
+ * What is typed at a terminal, key by key, without echo; `^C` is a character like any other. The terminal does not become
+ * this process's own. A terminal from which nothing can be read any more is silent from then on.
+ * @throws Error of the system when it cannot be opened, or is no terminal.
+ */
+export function openKeyboard(path: string, onInput: (text: string) => void): Disposable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+  let stream: ReadStream;
+  try {
+    stream = new ReadStream(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  stream.on('error', () => stream.destroy());
+  // Only flags are changed: speed, parity and flow control stay as the kernel has set them.
+  stream.setRawMode(true);
+  stream.setEncoding('latin1');
+  stream.on('data', (text: string) => onInput(text));
+  return {
+    [Symbol.dispose]: () => {
+      if (stream.destroyed) return;
+      stream.setRawMode(false);
+      stream.destroy();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Where the firmware's own serial console is. */
+export interface SpcrAddress {
+  readonly space: 'io' | 'memory';
+  readonly address: bigint;
+}
+
+const headerBytes = 36;
+/** Of the first revision, which all later ones begin with. */
+const shortestTableBytes = 80;
+
+/**
+ * The address of the serial port to which the firmware redirects its console, from ACPI's Serial Port Console Redirection
+ * table (Microsoft, "Serial Port Console Redirection Table"); null when redirection is off or the table is damaged.
+ */
+export function parseSpcr(table: Uint8Array): SpcrAddress | null {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+  if (table.length < shortestTableBytes || Buffer.from(table.subarray(0, 4)).toString('latin1') !== 'SPCR') return null;
+  const lengthBytes = view.getUint32(4, true);
+  if (lengthBytes < shortestTableBytes || lengthBytes > table.length) return null;
+  const sum = table.subarray(0, lengthBytes).reduce((total, byte) => (total + byte) & 0xff, 0);
+  if (sum !== 0) return null;
+  // Generic Address Structure after the interface type and three reserved bytes: space, width, offset, access, address.
+  const space = view.getUint8(headerBytes + 4);
+  const address = view.getBigUint64(headerBytes + 8, true);
+  if (address === 0n || space > 1) return null;
+  return { space: space === 1 ? 'io' : 'memory', address };
+}
