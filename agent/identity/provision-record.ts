@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { readJsonFile } from './read-json-file.ts';
 
 /** `/var/lib/durantic/provision.json` (protocol.md, "Files"): which installation this system came from. */
-const provisionRecordSchema = z.object({
+export const provisionRecordSchema = z.object({
   provision_uuid: z.uuid(),
   image: z.string(),
   image_digest: z.string(),

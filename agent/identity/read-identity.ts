@@ -9,7 +9,7 @@ export const keyPairSchema = z.object({
 });
 
 /** `identity.json`: the key pair and the name the server gave the machine. */
-const machineIdentitySchema = keyPairSchema.extend({ machine_uuid: z.uuid() });
+export const machineIdentitySchema = keyPairSchema.extend({ machine_uuid: z.uuid() });
 
 export type KeyPair = z.infer<typeof keyPairSchema>;
 export type MachineIdentity = z.infer<typeof machineIdentitySchema>;

@@ -13,6 +13,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { writePrivateFile } from '../identity/write-private-file.ts';
+import { bootFileText } from './boot-file-text.ts';
 import { type LiveEntries, Outbox, type OutboxEntry, type OutboxJournal } from './outbox.ts';
 import { dropRank, type NumberedFrame, parseNumberedFrame } from './outbox-frames.ts';
 
@@ -119,8 +120,7 @@ class OutboxFolder implements OutboxJournal {
       isBroken: true,
     };
     this.#attempt(file, () => {
-      const header = JSON.stringify({ boot_id: bootId, last_seq: live.lastSeq });
-      const text = `${[header, ...Array.from(live.entries, (entry) => entry.text)].join('\n')}\n`;
+      const text = bootFileText(bootId, live);
       writePrivateFile(file.path, text);
       if (known === undefined) this.#nextNumber += 1;
       file.bytes = Buffer.byteLength(text);

@@ -131,6 +131,11 @@ export class Outbox {
     }
   }
 
+  /** What is kept, by boot, the oldest first; for whoever hands it to another system. */
+  *kept(): Generator<{ readonly bootId: string } & LiveEntries> {
+    for (const [bootId, boot] of this.#boots) if (boot.entries.size > 0) yield { bootId, ...liveOf(boot) };
+  }
+
   /** How much was sent on this connection and is not acknowledged. What was sent comes before what was not. */
   sentOn(connection: symbol): { readonly frames: number; readonly bytes: number } {
     let frames = 0;

@@ -1,6 +1,5 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { sleep } from '../../../core/base/abort.ts';
 import { errnoOf, ProvisionError } from '../../../core/base/errors.ts';
 import { retry } from '../../../core/base/retry.ts';
 import { deviceError } from '../../disk/device-error.ts';
@@ -11,6 +10,7 @@ import { listDisks } from '../../hardware/list-disks.ts';
 import { loopsOfFile } from '../../hardware/loops-of-file.ts';
 import { readDisk } from '../../hardware/read-disk.ts';
 import { resolveDisk } from '../../hardware/resolve-disk.ts';
+import { untilDisksSettle } from '../../hardware/until-disks-settle.ts';
 import type { ProvisionRequest, StepContext } from '../types.ts';
 
 /** A disk as it was found, and whether it is a plain file that stands for one. */
@@ -31,7 +31,10 @@ const settledMs = 3000;
  */
 export async function findTarget(ctx: StepContext, request: TargetRequest): Promise<FoundTarget> {
   const { disk: spec, diskWaitMs } = request;
-  if (diskWaitMs > 0 && (spec === null || isDiskRule(spec))) await untilSettled(ctx, diskWaitMs);
+  if (diskWaitMs > 0 && (spec === null || isDiskRule(spec))) {
+    const quietMs = Math.min(settledMs, diskWaitMs);
+    await untilDisksSettle({ list: listDisks, quietMs, longestMs: diskWaitMs, signal: ctx.signal });
+  }
   let isSaid = false;
   const attempts = 1 + Math.ceil(diskWaitMs / pollMs);
   return await retry(async () => await findNow(ctx, request), {
@@ -46,21 +49,6 @@ export async function findTarget(ctx: StepContext, request: TargetRequest): Prom
 }
 
 export type TargetRequest = Pick<ProvisionRequest, 'disk' | 'diskWaitMs' | 'sectorBytes'>;
-
-/** Returns when no disk has come or gone for three seconds. */
-async function untilSettled(ctx: StepContext, longestMs: number): Promise<void> {
-  let before = '';
-  let sinceMs = performance.now();
-  const endMs = sinceMs + longestMs;
-  for (;;) {
-    const names = (await listDisks()).map(({ path, sizeBytes }) => `${path} ${sizeBytes}`).join();
-    const nowMs = performance.now();
-    if (names !== before) sinceMs = nowMs;
-    before = names;
-    if (nowMs - sinceMs >= Math.min(settledMs, longestMs) || nowMs >= endMs) return;
-    await sleep(Math.min(250, longestMs), ctx.signal);
-  }
-}
 
 async function findNow(ctx: StepContext, { disk: spec, sectorBytes }: TargetRequest): Promise<FoundTarget> {
   const found = spec === null ? null : await statOrNull(spec);
