@@ -109,6 +109,13 @@ export class GuestLan {
     };
   }
 
+  /** Addresses that have a established connection to this port of the server's; a guest that is cut off keeps it for a while. */
+  async connections(port: number): Promise<string[]> {
+    const filter = ['state', 'established', `sport = :${port}`];
+    const { stdout } = await runCommand('ip', ['netns', 'exec', this.netns, 'ss', '-Htn', ...filter]);
+    return stdout.split('\n').flatMap((line) => /\s(\d+\.\d+\.\d+\.\d+):\d+\s*$/.exec(line)?.[1] ?? []);
+  }
+
   /** Makes the server, which listens on this host's loopback, answer in the namespace under 10.77.0.1. */
   async join(server: InstallerServer): Promise<void> {
     for (const port of [server.process.port, server.bootPort]) await this.#relay(port);

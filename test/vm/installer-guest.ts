@@ -77,7 +77,7 @@ export class InstallerGuest {
 
   /**
    * Waits until the server itself says that it has this machine: enrolled with this very SMBIOS UUID and MAC address, in
-   * the installer, its socket alive, and whatever else `condition` asks for.
+   * the installer, heard of since this power-on, and whatever else `condition` asks for.
    */
   async waitForMachine(
     condition: (machine: Machine) => boolean = () => true,
@@ -85,12 +85,15 @@ export class InstallerGuest {
   ): Promise<Machine> {
     return await this.vm.waitUntil(
       'the server to have this machine',
-      async () =>
-        (await this.machines()).find(
-          (machine) => machine.is_enrolled && machine.is_online && machine.mode === 'installer' && condition(machine),
-        ),
+      async () => (await this.machines()).find((machine) => this.#isHere(machine) && condition(machine)),
       options,
     );
+  }
+
+  // Online alone can be the start before, which the server has not missed yet.
+  #isHere({ is_enrolled, is_online, mode, last_seen_at }: Machine): boolean {
+    const seenAt = last_seen_at === null ? 0 : Date.parse(last_seen_at);
+    return is_enrolled && is_online && mode === 'installer' && seenAt > this.vm.startedAt;
   }
 
   /** Reads the code on the console as a person would, and enters it at the server. */

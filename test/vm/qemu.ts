@@ -40,7 +40,8 @@ export class Vm {
   readonly nonce: string;
   readonly files: VmFiles;
   readonly #child: ChildProcess;
-  readonly #startedAt = Date.now();
+  /** When QEMU was started, milliseconds since 1970. */
+  readonly startedAt = Date.now();
   #qmp: Qmp | undefined;
 
   constructor(name: string, nonce: string, files: VmFiles, child: ChildProcess) {
@@ -62,7 +63,7 @@ export class Vm {
 
   /** Seconds since QEMU was started. */
   get seconds(): number {
-    return (Date.now() - this.#startedAt) / 1000;
+    return (Date.now() - this.startedAt) / 1000;
   }
 
   get pid(): number | undefined {
