@@ -9,18 +9,21 @@ const programFolders = ['usr/sbin', 'usr/bin'];
 /**
  * Runs a program of an unpacked Debian root with that root's own loader and libraries, without chroot: the result does
  * not depend on what this machine has installed.
+ * @param options `epochSec`: the time, in seconds since 1970, that the program is to take for now (SOURCE_DATE_EPOCH).
  * @throws ProvisionError `tool_missing`, `tool_failed`, `aborted`.
  */
 export async function runRootTool(
   root: string,
   program: string,
   args: readonly string[],
-  options: RunCommandOptions = {},
+  options: RunCommandOptions & { readonly epochSec?: number } = {},
 ): Promise<CommandResult> {
   const file = join(root, findProgram(root, program));
-  // mksquashfs refuses this variable beside the times that it is told.
-  const command = ['-u', 'SOURCE_DATE_EPOCH', join(root, loader), '--library-path', libraryPath(root), file, ...args];
-  return await runCommand('env', command, options);
+  // What is set outside must not count, and mksquashfs refuses the variable beside the times that it is told.
+  const { epochSec, ...rest } = options;
+  const time = epochSec === undefined ? ['-u', 'SOURCE_DATE_EPOCH'] : [`SOURCE_DATE_EPOCH=${epochSec}`];
+  const command = [...time, join(root, loader), '--library-path', libraryPath(root), file, ...args];
+  return await runCommand('env', command, rest);
 }
 
 /** Path of a program in the root, relative to it. @throws when no bin folder has it. */
