@@ -12,3 +12,6 @@ export function workerAsset(name: WorkerName): string {
 
 /** Name of the SEA asset that holds `durantic server`, a script of its own (scripts/build/bundle-server.ts). */
 export const serverAsset = 'server-program.js';
+
+/** Name of the SEA asset that holds the installer's screens (scripts/build/bundle-screens.ts). */
+export const screensAsset = 'screens.js';

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { archiveBundle, archiveName, layOutBundle, requireFloor } from './build-bundle.ts';
 import { bundleProgram } from './bundle-program.ts';
+import { bundleScreens } from './bundle-screens.ts';
 import { bundleServer } from './bundle-server.ts';
 import { bundleWorkers } from './bundle-workers.ts';
 import { glibcNeeded } from './glibc-needed.ts';
@@ -55,6 +56,7 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
     'install.sh': join(repoDir, 'installer', 'install.sh'),
     ...(await bundleWorkers()),
     ...(await bundleServer(source)),
+    ...(await bundleScreens(source)),
   };
   const program = await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source);
   const key = inputKey(

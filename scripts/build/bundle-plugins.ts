@@ -31,12 +31,19 @@ export const englishOnly: Plugin = {
   },
 };
 
-/** The control plane is a script of its own; see cli/server-from-asset.ts. */
-export const serverApart: Plugin = {
-  name: 'server-apart',
+/** Modules that are scripts of their own in the binary: importer and name as written → what stands in for it. */
+const apart = new Map([
+  ['/cli/main.ts ./server.ts', 'server-from-asset.ts'],
+  ['/installer/tui/open-screen.ts ./frame.ts', 'frame-from-asset.ts'],
+]);
+
+/** What runs from an asset of the binary stays out of the program itself; see core/base/script-asset.ts. */
+export const partsApart: Plugin = {
+  name: 'parts-apart',
   setup(build) {
-    build.onResolve({ filter: /^\.\/server\.ts$/ }, ({ importer, resolveDir }) =>
-      importer.endsWith('/cli/main.ts') ? { path: join(resolveDir, 'server-from-asset.ts') } : undefined,
-    );
+    build.onResolve({ filter: /^\.\/(server|frame)\.ts$/ }, ({ path, importer, resolveDir }) => {
+      const standIn = [...apart].find(([key]) => `${importer} ${path}`.endsWith(key))?.[1];
+      return standIn === undefined ? undefined : { path: join(resolveDir, standIn) };
+    });
   },
 };

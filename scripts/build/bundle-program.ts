@@ -1,5 +1,5 @@
 import { build } from 'esbuild';
-import { englishOnly, lazyBuiltins, serverApart } from './bundle-plugins.ts';
+import { englishOnly, lazyBuiltins, partsApart } from './bundle-plugins.ts';
 import { repoDir } from './paths.ts';
 import type { SourceVersion } from './source-version.ts';
 
@@ -25,7 +25,7 @@ export async function bundleProgram(entry: string, source: SourceVersion): Promi
     legalComments: 'none',
     // One byte per character is read and parsed faster.
     charset: 'ascii',
-    plugins: [lazyBuiltins, englishOnly, serverApart],
+    plugins: [lazyBuiltins, englishOnly, partsApart],
     banner: { js: banner },
     define: {
       DURANTIC_VERSION: JSON.stringify(source.version),
