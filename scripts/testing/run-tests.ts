@@ -8,7 +8,7 @@ import { repoDir } from '../build/paths.ts';
 import { budgetMinutes, formatSeconds, type PartName, type PartTime } from './budget.ts';
 import { findLeaks, networkNamespaces, runMarker } from './leaks.ts';
 import { countsOf, runSuite, type SuiteResult } from './run-suite.ts';
-import { imagesUsed, type Selection, selectTests } from './suites.ts';
+import { imagesUsed, type Selection, selectTests, usesInstaller } from './suites.ts';
 
 const print = (line: string): void => console.log(line);
 
@@ -20,12 +20,15 @@ async function buildWhatIsStale(selections: readonly Selection[]): Promise<void>
   const builds: [string, ...string[]][] = [];
   if (selections.some(({ suite }) => suite.usesBinary)) builds.push(['build-binary', '--quiet']);
   for (const name of imagesUsed(selections)) builds.push(['build-image', name]);
-  for (const [script, ...args] of builds) {
-    const startedMs = performance.now();
-    await runCommand(join(repoDir, 'scripts', script), args, { signal: stop.signal });
-    const seconds = (performance.now() - startedMs) / 1000;
-    if (seconds > 3) print(`scripts/${script} took ${formatSeconds(seconds)}`);
-  }
+  for (const [script, ...args] of builds) await build(script, args);
+}
+
+async function build(script: string, args: readonly string[]): Promise<number> {
+  const startedMs = performance.now();
+  await runCommand(join(repoDir, 'scripts', script), args, { signal: stop.signal });
+  const seconds = (performance.now() - startedMs) / 1000;
+  if (seconds > 3) print(`scripts/${script} took ${formatSeconds(seconds)}`);
+  return seconds;
 }
 
 /** Tests start with a temporary folder of this run and its mark, so that what they leave behind can be told apart. */
@@ -38,7 +41,7 @@ async function runSelections(selections: readonly Selection[]): Promise<SuiteRes
   const results: SuiteResult[] = [];
   for (const selection of selections) {
     if (stop.signal.aborted) break;
-    const result = await runSuite(selection, print, stop.signal);
+    const result = await buildAndRun(selection);
     const leaks = await findLeaks(runId, tempDir, namespaces);
     for (const { remove } of leaks) await Promise.resolve(remove()).catch(() => undefined);
     const failures = leaks.map(({ what }) => `${result.name} left behind: ${what}`);
@@ -47,6 +50,22 @@ async function runSelections(selections: readonly Selection[]): Promise<SuiteRes
   }
   rmSync(tempDir, { recursive: true, force: true });
   return results;
+}
+
+/**
+ * The installer is not built before the first suite: a kernel that is being compiled in the background has the time of
+ * the others. That it cannot be built fails its own suite only.
+ */
+async function buildAndRun(selection: Selection): Promise<SuiteResult> {
+  try {
+    if (usesInstaller(selection)) note({ part: 'kernel', seconds: await build('build-installer', []) });
+  } catch (error) {
+    if (stop.signal.aborted) throw error;
+    const failure = `the installer could not be built, so nothing of ${selection.suite.name} ran: ${describeError(error)}`;
+    print(failure);
+    return { name: selection.suite.name, passed: 0, failures: [failure], skipped: [], seconds: 0 };
+  }
+  return await runSuite(selection, print, stop.signal);
 }
 
 /** For .ci/run: a line per part in the file that DURANTIC_TIMES_FILE names. */

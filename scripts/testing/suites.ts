@@ -83,6 +83,12 @@ export function imagesUsed(selections: readonly Selection[], imagesDir: string =
   return recipes.filter((name) => texts.some((text) => isNamed(text, name))).sort();
 }
 
+/** Whether a selected file boots the installer, which must then be built beforehand. */
+export function usesInstaller({ suite, files }: Selection): boolean {
+  const names = /installer-(guest|assets)\b|run-qemu\b/;
+  return suite.usesBinary && files.some((file) => names.test(readFileSync(file, 'utf8')));
+}
+
 /** Every `*.test.ts` below the folder, sorted. */
 export function testFiles(folder: string): string[] {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];

@@ -65,12 +65,12 @@ test('virtio-net, e1000e and vmxnet3 each get a lease, and each carries the conn
   });
   const machine = await guest.waitForMachine();
   assert.deepEqual(machine.facts?.nics.map(({ mac }) => mac).sort(), [...identity.macs].sort());
-  for (const [index, server] of dhcp.entries()) {
+  for (const [index, dnsmasq] of dhcp.entries()) {
     const mac = identity.macs[index] ?? '';
-    const lease = await guest.vm.waitUntil(`a lease of ${models[index]}`, () => server.leases()[0], {
+    const lease = await guest.vm.waitUntil(`a lease of ${models[index]}`, () => dnsmasq.leases()[0], {
       timeoutMs: 60_000,
     });
-    assert.deepEqual([lease.mac, lease.clientId], [mac, `01:${mac}`], models[index]);
+    assert.deepEqual([lease.mac, lease.clientId], [mac, `01:${mac}`], models[index] ?? '');
   }
   const carried: string[] = [];
   while (carried.length < cables.length) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { imagesUsed, selectTests } from '../../../../scripts/testing/suites.ts';
+import { imagesUsed, selectTests, usesInstaller } from '../../../../scripts/testing/suites.ts';
 import { Resources } from '../../../resources.ts';
 
 const tree = {
@@ -73,6 +73,23 @@ test('the images that selected files name are known before the tests', async () 
   assert.deepEqual(used("import { pushDebianImage } from './debian-image.ts';"), ['debian-12']);
   assert.deepEqual(used("['debian-13', 'debian-12-web']"), ['debian-12-web', 'debian-13']);
   assert.deepEqual(used("const dir = 'build';"), []);
+});
+
+test('the installer is built for the suite whose files boot it, and for no other', async () => {
+  await using resources = new Resources();
+  const root = resources.tempDir();
+  const files = {
+    'unit/a.test.ts': "import { nextSteps } from '../../scripts/emulation/run-qemu.ts';",
+    'disk/b.test.ts': "import { startVm } from '../vm/qemu.ts';",
+    'vm/c.test.ts': "import { InstallerGuest } from './installer-guest.ts';",
+    'vm-long/d.test.ts': "import { installerAsset } from '../vm/installer-assets.ts';",
+  };
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, 'test', name)), { recursive: true });
+    writeFileSync(join(root, 'test', name), text);
+  }
+  const selections = selectTests(['unit', 'disk', 'vm', 'vm-long'], root);
+  assert.deepEqual(selections.map(usesInstaller), [false, false, true, true]);
 });
 
 test('an argument that selects nothing is an error', async () => {
