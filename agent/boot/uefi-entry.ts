@@ -85,6 +85,25 @@ export function parseEfibootmgr(text: string): FirmwareEntry[] {
   });
 }
 
+/**
+ * Makes the firmware start next from the partition with this GUID, by an entry that it has already; a sentence on what
+ * was done. Best effort: what the firmware does otherwise is its order.
+ */
+export async function bootNextFrom(espPartUuid: string | null, ctx: RootfsContext): Promise<string> {
+  const left = 'the firmware boots in its usual order';
+  if (espPartUuid === null) return `the disk has no EFI system partition, and ${left}`;
+  try {
+    const wanted = espPartUuid.toLowerCase();
+    const entry = (await listEntries(ctx)).find(({ devicePath }) => devicePath.toLowerCase().includes(wanted));
+    if (entry === undefined) return `the firmware has no entry for it, and boots in its usual order`;
+    await run(['--bootnext', entry.number], ctx);
+    return `the firmware's next start is its entry "${entry.label}"`;
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    return `the firmware could not be told of it (${describeError(error)}), and ${left}`;
+  }
+}
+
 function isObsolete(entry: FirmwareEntry, target: UefiEntryTarget): boolean {
   const partUuid = /HD\(\d+,GPT,([0-9a-f-]{36})/i.exec(entry.devicePath)?.[1]?.toLowerCase();
   if (partUuid === undefined) return false;

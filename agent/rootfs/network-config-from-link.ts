@@ -4,9 +4,16 @@ import { stringify } from 'yaml';
 export interface LinkDescription {
   /** Kernel name on the installer, which may differ on the installed system. */
   readonly name: string;
+  /** The permanent one: what the link is found by. */
   readonly macAddress: string;
+  /** The address that the link is given instead; default none. */
+  readonly setMacAddress?: string | null;
   readonly vlanId: number | null;
   readonly dhcp4: boolean;
+  /** Addresses by DHCPv6; default false. */
+  readonly dhcp6?: boolean;
+  /** Routers advertise IPv6 here, with or without addresses; default: not known. */
+  readonly acceptRa?: boolean;
   readonly addresses: readonly string[];
   readonly gateways: readonly string[];
   readonly nameservers: readonly string[];
@@ -24,6 +31,7 @@ export function networkConfigFromLink(link: LinkDescription, options: { setName?
   const device = {
     match: { macaddress: link.macAddress.toLowerCase() },
     ...(options.setName === true ? { 'set-name': link.name } : {}),
+    ...(link.setMacAddress == null ? {} : { macaddress: link.setMacAddress }),
     ...(link.mtuBytes === null ? {} : { mtu: link.mtuBytes }),
   };
   const id = options.setName === true ? link.name : 'durantic0';
@@ -60,18 +68,14 @@ function addressing(link: LinkDescription): Record<string, unknown> {
     ...(link.searchDomains.length > 0 ? { search: link.searchDomains } : {}),
   };
   const named = Object.keys(nameservers).length > 0 ? { nameservers } : {};
-  if (link.dhcp4)
-    return {
-      dhcp4: true,
-      'dhcp-identifier': 'mac',
-      ...(link.addresses.length > 0 ? { addresses: link.addresses } : {}),
-    };
   // `gateway4` and `gateway6`: `routes: to: default` is unknown to cloud-init before 22.1.
   const gateway4 = link.gateways.find((gateway) => !gateway.includes(':'));
   const gateway6 = link.gateways.find((gateway) => gateway.includes(':'));
   return {
-    dhcp4: false,
-    addresses: link.addresses,
+    ...(link.dhcp4 ? { dhcp4: true, 'dhcp-identifier': 'mac' } : { dhcp4: false }),
+    ...(link.dhcp6 === true ? { dhcp6: true } : {}),
+    ...(link.acceptRa === true ? { 'accept-ra': true } : {}),
+    ...(link.addresses.length > 0 ? { addresses: link.addresses } : {}),
     ...(gateway4 === undefined ? {} : { gateway4 }),
     ...(gateway6 === undefined ? {} : { gateway6 }),
     ...named,

@@ -2,6 +2,7 @@ import { enrollWithToken } from '../../agent/identity/enroll-with-token.ts';
 import type { KeyPair } from '../../agent/identity/read-identity.ts';
 import { type ApprovalEvent, requestApproval } from '../../agent/identity/request-approval.ts';
 import type { ServerEndpoint } from '../../agent/link/server-endpoint.ts';
+import { throwIfAborted } from '../../core/base/abort.ts';
 import type { ProvisionError } from '../../core/base/errors.ts';
 import { retry } from '../../core/base/retry.ts';
 import { retryAfterOf } from '../../core/oci/retry-after.ts';
@@ -50,7 +51,10 @@ export async function enrolMachine(options: EnrolMachineOptions): Promise<string
   const onRefused = (): void => refused.resolve();
   const ways = [
     byToken({ ...options, signal }, options.token, onRefused),
-    refused.promise.then(async () => await byApproval({ ...options, signal })),
+    refused.promise.then(async () => {
+      throwIfAborted(signal);
+      return await byApproval({ ...options, signal });
+    }),
   ];
   try {
     return await Promise.race(ways);
