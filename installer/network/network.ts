@@ -15,6 +15,10 @@ export interface Route {
   readonly localAddress4: string | null;
   readonly localAddress6: string | null;
   readonly nameservers: readonly string[];
+  /** Tried behind a name that has no dot. */
+  readonly searchDomains: readonly string[];
+  /** Empty: only the link's own network can be reached. */
+  readonly gateways: readonly string[];
 }
 
 /**

@@ -1,0 +1,141 @@
+import { type LinkConfiguration, linkConfiguration, noConfiguration } from './link-configuration.ts';
+import type { LinkIdentity } from './link-identity.ts';
+import { LinkTable, learnedRoutes6, removeRules, routes4, staticRoutes6 } from './link-routes.ts';
+import { type Learned, LinkSetup, nothingLearned } from './link-setup.ts';
+import type { NetworkSystem } from './network-system.ts';
+import { flushAddresses, prepareDevice } from './prepare-device.ts';
+import type { KernelLink } from './read-kernel-links.ts';
+
+/** Numbers of the links' routing tables: far from those that people use. */
+const firstTable = 73_000_000;
+
+/**
+ * What one link has: its device, addresses and routes. It has addresses from the coming of the carrier to its going; its
+ * routes are in a table of its own, and in the main table while it is the working link.
+ */
+export class LinkLayer {
+  readonly tableId: string;
+  readonly #identity: LinkIdentity;
+  readonly #system: NetworkSystem;
+  readonly #onChange: () => void;
+  readonly #table: LinkTable;
+  readonly #mainTable: LinkTable;
+  #isPrepared = false;
+  #isReleased = false;
+  #setup: LinkSetup | null = null;
+  #learned: Learned = nothingLearned;
+  #configuration: LinkConfiguration = noConfiguration;
+  #carrierChangedMs = performance.now();
+
+  constructor(identity: LinkIdentity, system: NetworkSystem, onChange: () => void) {
+    this.#identity = identity;
+    this.#system = system;
+    this.#onChange = onChange;
+    this.tableId = String(firstTable + identity.hardware.index);
+    this.#table = new LinkTable(identity.device, this.tableId);
+    this.#mainTable = new LinkTable(identity.device, 'main');
+  }
+
+  get isPrepared(): boolean {
+    return this.#isPrepared;
+  }
+
+  /** True while there is a carrier. */
+  get isUp(): boolean {
+    return this.#setup !== null;
+  }
+
+  /** Milliseconds since the carrier came or went. */
+  get sinceCarrierMs(): number {
+    return performance.now() - this.#carrierChangedMs;
+  }
+
+  get learned(): Learned {
+    return this.#learned;
+  }
+
+  get configuration(): LinkConfiguration {
+    return this.#configuration;
+  }
+
+  /** Switches the device on. @throws ProvisionError `tool_missing`, `tool_failed`, `aborted`. */
+  async prepare(signal: AbortSignal): Promise<void> {
+    const { plan, device, vlanId, hardware } = this.#identity;
+    if (plan === null) return;
+    const { procFolder } = this.#system;
+    await prepareDevice({ link: hardware, device, vlanId, plan, procFolder }, signal);
+    this.#isPrepared = true;
+    this.#carrierChangedMs = performance.now();
+  }
+
+  /**
+   * Follows the carrier and what the network tells.
+   * @param isWorking Keeps what it has over a short loss of the carrier, and its routes are the machine's.
+   */
+  async follow(kernel: KernelLink, isWorking: boolean, signal: AbortSignal): Promise<void> {
+    const { plan } = this.#identity;
+    if (plan === null) return;
+    this.#isReleased = false;
+    if (kernel.hasCarrier !== this.isUp) {
+      this.#carrierChangedMs = performance.now();
+      await this.#end();
+      if (!isWorking) await this.#forget(signal);
+      if (kernel.hasCarrier) this.#begin(kernel);
+    }
+    this.#learned = this.#setup?.learned ?? this.#learned;
+    this.#configuration = linkConfiguration(plan, kernel, this.#learned);
+    if (!this.isUp) return;
+    const lines4 = routes4(plan.statics, this.#learned.lease4);
+    const lines6 = staticRoutes6(plan.statics);
+    const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
+    const learned6 = hasIpv6 ? await learnedRoutes6(kernel.name, signal) : [];
+    await this.#table.set(4, lines4, signal);
+    await this.#table.set(6, [...learned6, ...lines6], signal);
+    if (!isWorking) return;
+    await this.#mainTable.set(4, lines4, signal);
+    await this.#mainTable.set(6, lines6, signal);
+  }
+
+  /** Stops asking and takes addresses and routes away; the device stays on. */
+  async release(signal: AbortSignal): Promise<void> {
+    if (this.#isReleased) return;
+    await this.#end();
+    await this.#forget(signal);
+    this.#configuration = noConfiguration;
+    this.#isReleased = true;
+  }
+
+  /** Stops asking and leaves everything as it is. */
+  async leave(): Promise<void> {
+    await this.#end();
+  }
+
+  #begin(kernel: KernelLink): void {
+    const { plan, device } = this.#identity;
+    if (plan === null) return;
+    this.#setup = new LinkSetup({
+      device,
+      macAddress: kernel.macAddress,
+      largestMtuBytes: kernel.largestMtuBytes,
+      plan,
+      system: this.#system,
+      initial: this.#learned,
+      onChange: this.#onChange,
+    });
+  }
+
+  async #end(): Promise<void> {
+    const setup = this.#setup;
+    this.#setup = null;
+    await setup?.[Symbol.asyncDispose]();
+  }
+
+  async #forget(signal: AbortSignal): Promise<void> {
+    this.#learned = nothingLearned;
+    if (!this.#isPrepared) return;
+    await removeRules(this.tableId, signal);
+    await this.#mainTable.clear(signal);
+    await this.#table.clear(signal);
+    await flushAddresses(this.#identity.device, signal);
+  }
+}
