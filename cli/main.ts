@@ -12,6 +12,7 @@ const subcommands: readonly { name: string; load: (argv: readonly string[]) => P
   { name: 'image', load: async () => (await import('./image.ts')).imageCommand() },
   { name: 'enroll', load: async () => (await import('./enroll.ts')).enrollCommand() },
   { name: 'agent', load: async () => (await import('./agent.ts')).agentCommand() },
+  { name: 'installer', load: async () => (await import('./installer.ts')).installerCommand() },
   { name: 'server', load: async (argv) => (await import('./server.ts')).serverCommand(argv) },
   { name: 'version', load: async () => (await import('./version.ts')).versionCommand() },
 ];
