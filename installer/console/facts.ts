@@ -101,7 +101,7 @@ function approvalLines({ code, expiresAt }: NonNullable<InstallerState['approval
     edge,
     `*${`APPROVAL CODE:  ${code}`.padStart(38).padEnd(58)}*`,
     edge,
-    `Type this code at the server to let this machine in. It is good until ${expiresAt}.`,
+    `At the server: durantic server approve ${code} (good until ${expiresAt})`,
   ];
 }
 

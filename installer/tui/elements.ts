@@ -8,7 +8,7 @@ export type Look = Pick<TextProps, 'color' | 'bold' | 'inverse' | 'backgroundCol
 export const plain: Look = {};
 export const strong: Look = { bold: true };
 export const good: Look = { color: 'green' };
-export const busy: Look = { color: 'yellow' };
+export const busy: Look = { color: 'yellowBright' };
 export const bad: Look = { color: 'red', bold: true };
 export const quiet: Look = { color: 'cyan' };
 /** Filled with colour where there is colour; `#` elsewhere. */

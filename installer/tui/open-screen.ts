@@ -60,7 +60,7 @@ class TuiScreen implements ConsoleSink {
     this.#options = options;
     this.#writer = writer;
     this.#size = terminalSize(options.path);
-    this.#painter = new Painter(writer, this.#size.rows);
+    this.#painter = new Painter(writer, this.#size);
     this.#keyboard = this.#openKeyboard();
     this.#draw();
     this.#ticker = setInterval(() => this.#tick(), tickMs).unref();
@@ -131,7 +131,7 @@ class TuiScreen implements ConsoleSink {
       const size = terminalSize(this.#options.path);
       if (size.columns !== this.#size.columns || size.rows !== this.#size.rows) {
         this.#size = size;
-        this.#painter.resize(size.rows);
+        this.#painter.resize(size);
       } else this.#painter.forget(false);
     }
     this.#schedule();

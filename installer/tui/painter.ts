@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { ConsoleWriter } from '../console/console-writer.ts';
 import { footerRows } from './footer-rows.ts';
+import type { TerminalSize } from './terminal-size.ts';
 
 const esc = '\x1b[';
 
@@ -13,19 +15,19 @@ const esc = '\x1b[';
  */
 export class Painter {
   readonly #writer: ConsoleWriter;
-  #rows: number;
+  #size: TerminalSize;
   /** What stands on the screen; undefined where that is not known. */
   #painted: (string | undefined)[] = [];
   #isPrepared = false;
 
-  constructor(writer: ConsoleWriter, rows: number) {
+  constructor(writer: ConsoleWriter, size: TerminalSize) {
     this.#writer = writer;
-    this.#rows = rows;
+    this.#size = size;
   }
 
   /** The terminal has another size now: everything anew. */
-  resize(rows: number): void {
-    this.#rows = rows;
+  resize(size: TerminalSize): void {
+    this.#size = size;
     this.#isPrepared = false;
   }
 
@@ -42,10 +44,10 @@ export class Painter {
       this.#painted = [];
     }
     const next: string[] = [];
-    for (let row = 0; row < this.#rows; row += 1) {
+    for (let row = 0; row < this.#size.rows; row += 1) {
       const line = frame[row] ?? '';
       next.push(line);
-      if (this.#painted[row] !== line) text += `${esc}${row + 1};1H${esc}0m${line}${esc}0m${esc}K`;
+      if (this.#painted[row] !== line) text += `${esc}${row + 1};1H${esc}0m${line}${esc}0m${this.#clearRest(line)}`;
     }
     if (text === '') return;
     // A frame that was not taken is not on the screen.
@@ -57,12 +59,17 @@ export class Painter {
 
   /** The console as a shell or the kernel expects it, the last frame still on it. */
   release(): void {
-    this.#writer.write(`${esc}r${esc}?7h${esc}${this.#rows};1H${esc}?25h`);
+    this.#writer.write(`${esc}r${esc}?7h${esc}${this.#size.rows};1H${esc}?25h`);
   }
 
   /** No blanking after ten minutes (setterm), no cursor, no wrapping, footer as the scrolling region. */
   #prepare(): string {
-    return `${esc}9;0]${esc}?25l${esc}?7l${esc}0m${esc}2J${esc}${this.#footerTop};${this.#rows}r`;
+    return `${esc}9;0]${esc}?25l${esc}?7l${esc}0m${esc}2J${esc}${this.#footerTop};${this.#size.rows}r`;
+  }
+
+  /** After the last column the cursor is still on it, and clearing the rest of the line would take that character. */
+  #clearRest(line: string): string {
+    return stripVTControlCharacters(line).length < this.#size.columns ? `${esc}K` : '';
   }
 
   #rest(): string {
@@ -70,6 +77,6 @@ export class Painter {
   }
 
   get #footerTop(): number {
-    return Math.max(1, this.#rows - footerRows + 1);
+    return Math.max(1, this.#size.rows - footerRows + 1);
   }
 }

@@ -15,12 +15,20 @@ export class TerminalScreen {
   scrolledLines = 0;
   wrappedLines = 0;
   isCursorShown = true;
+  /** The rows that scroll, from 0; the others stand. */
+  region: { readonly top: number; readonly bottom: number };
   isAlternate = false;
 
   constructor(columns: number, rows: number) {
     this.columns = columns;
     this.rows = rows;
+    this.region = { top: 0, bottom: rows - 1 };
     this.#cells = this.#blank();
+  }
+
+  /** Where the cursor is, from 0. */
+  get cursor(): { readonly row: number; readonly column: number } {
+    return { row: this.#row, column: this.#column };
   }
 
   /** The lines as they stand, without blanks at their ends; empty ones at the bottom are left out. */
@@ -52,6 +60,7 @@ export class TerminalScreen {
 
   #put(character: string): void {
     if (character === '\r') this.#column = 0;
+    else if (character === '\b') this.#column = Math.max(0, this.#column - 1);
     else if (character === '\n') this.#nextRow();
     else if (character >= ' ') {
       if (this.#column === this.columns) {
@@ -67,11 +76,13 @@ export class TerminalScreen {
   }
 
   #nextRow(): void {
-    if (this.#row < this.rows - 1) {
-      this.#row += 1;
+    const { top, bottom } = this.region;
+    if (this.#row !== bottom) {
+      this.#row = Math.min(this.#row + 1, this.rows - 1);
       return;
     }
-    this.#cells = [...this.#cells.slice(1), this.#blankRow()];
+    this.#cells.splice(top, 1);
+    this.#cells.splice(bottom, 0, this.#blankRow());
     this.scrolledLines += 1;
   }
 
@@ -79,11 +90,23 @@ export class TerminalScreen {
     const isPlain = numbers === '' || numbers === '0';
     if (prefix === '?' && (final === 'h' || final === 'l')) this.#setMode(Number(numbers), final === 'h');
     else if (final === 'G') this.#column = Math.max(1, Number(numbers)) - 1;
-    else if (final === 'H' && isPlain) {
+    else if (final === 'H') {
+      const [row, column] = numbers.split(';');
+      this.#row = Math.min(this.rows, Math.max(1, Number(row))) - 1;
+      this.#column = Math.min(this.columns, Math.max(1, Number(column ?? 1))) - 1;
+    } else if (final === 'r') {
+      const [top, bottom] = numbers === '' ? [1, this.rows] : numbers.split(';').map(Number);
+      this.region = { top: (top ?? 1) - 1, bottom: (bottom ?? this.rows) - 1 };
       this.#row = 0;
       this.#column = 0;
-    } else if (final === 'K' && isPlain) this.#clearRow(this.#row, this.#column);
-    else if (final === 'J' && isPlain) {
+    } else if (final === ']' && prefix === '') {
+      // The Linux console's own settings (console_codes(4)), such as blanking.
+    } else if (final === 'J' && numbers === '2') {
+      for (let row = 0; row < this.rows; row += 1) this.#clearRow(row, 0);
+    } else if (final === 'K' && isPlain) {
+      // After the last column the cursor is still on it.
+      this.#clearRow(this.#row, Math.min(this.#column, this.columns - 1));
+    } else if (final === 'J' && isPlain) {
       this.#clearRow(this.#row, this.#column);
       for (let row = this.#row + 1; row < this.rows; row += 1) this.#clearRow(row, 0);
     } else if (final !== 'm') throw new Error(`the sequence ESC [ ${prefix}${numbers}${final} is not known here`);

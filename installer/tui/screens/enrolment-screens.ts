@@ -22,12 +22,15 @@ export function enrollingScreen(state: InstallerState, view: View, room: Room): 
   return withTrouble(lines, state, view, room);
 }
 
+/** Of what stands around the code. */
+const codeWordsRows = 5;
+
 /** The code that somebody types at the server, to be read from across the room. */
 export function approvalScreen(state: InstallerState, view: View, room: Room): ReactElement[] {
   const { columns } = room;
   const { approval } = state;
   if (approval === null) return [];
-  const large = room.rows >= 14 ? largeLetters(approval.code, columns - 2) : null;
+  const large = largeLetters(approval.code, { columns: columns - 2, rows: room.rows - codeWordsRows });
   const lines = [
     line(columns, { text: 'This machine asks to be let in. Its approval code:', look: strong }),
     blank(columns),
