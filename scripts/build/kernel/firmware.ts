@@ -16,6 +16,7 @@ import type { FirmwareFile } from '../../../initramfs/build/first-stage-files.ts
 import { cacheDir } from '../paths.ts';
 import { type BuildContext, openKernelTree } from './build-kernel.ts';
 import { chooseFirmware, type FirmwareChoice, parseWantedFirmware } from './choose-firmware.ts';
+import { drivers } from './drivers.ts';
 import { absentFirmware, firmwarePackages } from './firmware-choice.ts';
 import { readKernelPin } from './read-kernel-pin.ts';
 import { type FirmwareReport, takeFirmware } from './take-firmware.ts';
@@ -41,6 +42,7 @@ export async function installerFirmware(
 ): Promise<InstallerFirmware> {
   const pin = readKernelPin();
   const choice = chooseFirmware(await wantedFirmware(context), absentFirmware);
+  checkDocumented(choice);
   const folder = join(cacheDir, 'firmware', choiceKey(choice, pin.firmwareSuite));
   if (context.refresh || !existsSync(join(folder, 'report.json'))) {
     await refill(folder, (draft) =>
@@ -63,6 +65,17 @@ async function wantedFirmware(context: BuildContext) {
   const { tree, lock } = await openKernelTree(context);
   await using _ = lock;
   return parseWantedFirmware(readFileSync(join(tree.objectFolder, 'modules.builtin.modinfo'), 'latin1'));
+}
+
+/** docs/hardware.md says of these drivers, and of no others, that the installer brings their firmware. */
+function checkDocumented({ taken }: FirmwareChoice): void {
+  // qed asks for what adapters of qede need.
+  const found = new Set(taken.map(({ module }) => (module === 'qed' ? 'qede' : module)));
+  const said = new Set(drivers.filter(({ firmware }) => firmware !== undefined).map(({ module }) => module));
+  const differing = found.symmetricDifference(said);
+  if (differing.size > 0) {
+    throw new Error(`drivers.ts and the kernel differ in whose firmware is brought: ${[...differing].join(', ')}`);
+  }
 }
 
 function choiceKey({ taken }: FirmwareChoice, suite: string): string {
