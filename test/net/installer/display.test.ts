@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { repoDir } from '../../../scripts/build/paths.ts';
+import { PseudoTerminal } from '../../builders/pseudo-terminal.ts';
+import { Resources, waitFor } from '../../resources.ts';
+
+interface Played {
+  readonly terminal: PseudoTerminal;
+  readonly answers: () => readonly string[];
+}
+
+/** The installer's display on a real terminal, which it takes for the console of that name. */
+function play(resources: Resources, console: 'tty1' | 'ttyS0', scene: string): Played {
+  const dir = resources.tempDir();
+  const program = join(repoDir, 'test/builders/play-display.ts');
+  const terminal = new PseudoTerminal(resources, {
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', program, dir, console, scene],
+    // What a terminal that is not the Linux console would be asked for must not matter.
+    env: { TERM: 'linux', NO_COLOR: '' },
+    columns: 80,
+    rows: 24,
+  });
+  const file = join(dir, 'answers');
+  return { terminal, answers: () => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as string[]) : []) };
+}
+
+test('F25 the screen: drawn in place, the question is answered by keys, Ctrl-C ends nothing', async () => {
+  await using resources = new Resources();
+  const { terminal, answers } = play(resources, 'tty1', 'question');
+  await terminal.shows(/^ Address of the durantic server/);
+  await terminal.shows(/Ctrl-L redraw/);
+  terminal.type('wrong\x03\x1b[A\r');
+  await terminal.shows(/^ no address/);
+  await terminal.shows(/^ > wrong/);
+  terminal.type('\x15https://10.0.0.1:7443x\x7f');
+  await terminal.shows(/^ > https:\/\/10\.0\.0\.1:7443$/);
+  terminal.type('\r');
+  await terminal.shows(/^ https:\/\/10\.0\.0\.1:7443 +eno2 {2}10\.0\.2\.15\/24$/);
+  assert.deepEqual(answers(), ['wrong', 'https://10.0.0.1:7443']);
+  const { screen } = terminal;
+  assert.deepEqual([screen.scrolledLines, screen.wrappedLines], [0, 0]);
+  assert.deepEqual(screen.region, { top: 22, bottom: 23 });
+  assert.ok(terminal.output.includes('\x1b[1m'), 'no colours, though NO_COLOR is for others');
+});
+
+test('F25 the screen: what was written over it is repaired by itself, or by Ctrl-L', async () => {
+  await using resources = new Resources();
+  const { terminal } = play(resources, 'tty1', 'approval');
+  await terminal.shows(/durantic server approve A3C-WXM/);
+  terminal.screen.write('\x1b[23;1Ha message of the kernel');
+  await terminal.shows(/^-{80}$/, 10_000);
+  await waitFor('the message to go', () => !terminal.screen.lines.some((line) => line.includes('message')));
+  const before = terminal.output.length;
+  terminal.type('\f');
+  await waitFor('a redraw', () => terminal.output.slice(before).includes('\x1b[2J'));
+  await terminal.shows(/durantic server approve A3C-WXM/);
+});
+
+test('F25 a serial line: plain lines, the question is answered there too', async () => {
+  await using resources = new Resources();
+  const { terminal, answers } = play(resources, 'ttyS0', 'question');
+  await terminal.shows(/^Address of the durantic server/);
+  await terminal.shows(/^>$/);
+  terminal.type('wronh\x7fg\x03');
+  await terminal.shows(/^> wrong$/);
+  terminal.type('\r');
+  await terminal.shows(/^no address$/);
+  await terminal.shows(/^>$/);
+  terminal.type('https://10.0.0.1:7443\r');
+  await terminal.shows(/^\[ +42\.4\] server: https:\/\/10\.0\.0\.1:7443$/);
+  assert.deepEqual(answers(), ['wrong', 'https://10.0.0.1:7443']);
+  // Backspace, which the echo takes characters back with, is the only control character beside line ends.
+  assert.match(terminal.output.replaceAll('\b', ''), /^[\r\n -~]*$/);
+  assert.doesNotMatch(terminal.output, /(?<!\r)\n/, 'a line that does not end in CR LF');
+});
+
+test('F25 a serial line: Enter tells whoever has just connected how things stand', async () => {
+  await using resources = new Resources();
+  const { terminal } = play(resources, 'ttyS0', 'approval');
+  await terminal.shows(/^\[ +42\.4\] At the server: durantic server approve A3C-WXM/);
+  const before = terminal.output.length;
+  terminal.type('\r');
+  await waitFor('the code again', () => terminal.output.slice(before).includes('APPROVAL CODE:  A3C-WXM'));
+});
