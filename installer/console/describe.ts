@@ -16,7 +16,8 @@ const stageSentences: Readonly<Record<LinkStage, string>> = {
   unused: 'not used',
   no_carrier: 'no cable, or the other side is off',
   asking: 'asks for an address',
-  probing: 'has an address, looks for the server',
+  // Whether a server is looked for already, the rest of the screen says.
+  probing: 'has an address',
   reached: 'reaches the server',
   failed: 'failed, tries again',
 };
@@ -70,6 +71,12 @@ export function describeMachine({ vendor, product }: MachineName): string {
 export function describeDisk({ path, sizeBytes, model, serial, refusal }: DiskReport): string {
   const parts = [path, formatBytes(sizeBytes), model ?? '', serial ?? ''].filter((part) => part !== '');
   return `${parts.join('  ')}${refusal === null ? '' : `  (not a target: ${refusal})`}`;
+}
+
+/** The link to be named in a headline: the one that reached the server, else the first that has an address. */
+export function headlineLink({ links, workingLink }: InstallerState): LinkReport | null {
+  const working = links.find(({ name }) => name === workingLink);
+  return working ?? links.find(({ stage, addresses }) => stage === 'probing' && addresses.length > 0) ?? null;
 }
 
 /** The addresses of the link that reached the server; empty while there is none. */

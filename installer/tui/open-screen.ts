@@ -18,8 +18,10 @@ export interface OpenScreenOptions {
 
 type RenderFrame = typeof import('./frame.ts').renderFrame;
 
-/** Frames are made no more often: each costs processor time that an installation can use. */
-const frameMs = 200;
+/** Frames are made no more often than this, and than a tenth of the processor's time allows: an installation needs it. */
+const shortestFrameMs = 200;
+const longestFrameMs = 2000;
+const frameShare = 10;
 /** Times on the screen go on, and what the kernel has printed over the footer goes away. */
 const tickMs = 1000;
 const ticksPerRepaint = 5;
@@ -52,7 +54,8 @@ class TuiScreen implements ConsoleSink {
   #renderFrame: RenderFrame | null = null;
   #note = 'loading the screens ...';
   #pending: NodeJS.Timeout | null = null;
-  #lastFrameMs = Number.NEGATIVE_INFINITY;
+  /** Time (of `performance`) before which no frame is made but for keys. */
+  #nextFrameMs = Number.NEGATIVE_INFINITY;
   #ticks = 0;
   #isDisposed = false;
 
@@ -122,6 +125,8 @@ class TuiScreen implements ConsoleSink {
       this.#isAnswered = true;
       this.#options.onAnswer(answer.trim());
     }
+    // Who types wants to see it.
+    this.#nextFrameMs = Number.NEGATIVE_INFINITY;
     this.#schedule();
   }
 
@@ -138,8 +143,9 @@ class TuiScreen implements ConsoleSink {
   }
 
   #schedule(): void {
-    if (this.#pending !== null || this.#isDisposed) return;
-    const waitMs = Math.max(0, this.#lastFrameMs + frameMs - performance.now());
+    if (this.#isDisposed) return;
+    if (this.#pending !== null) clearTimeout(this.#pending);
+    const waitMs = Math.max(0, this.#nextFrameMs - performance.now());
     this.#pending = setTimeout(() => {
       this.#pending = null;
       this.#draw();
@@ -147,6 +153,7 @@ class TuiScreen implements ConsoleSink {
   }
 
   #draw(): void {
+    const startedMs = performance.now();
     const view: View = {
       ...this.#size,
       clock: this.#options.clock(),
@@ -154,7 +161,9 @@ class TuiScreen implements ConsoleSink {
       isAnswered: this.#isAnswered,
     };
     this.#painter.paint(this.#frame(view));
-    this.#lastFrameMs = performance.now();
+    const endedMs = performance.now();
+    const pauseMs = (endedMs - startedMs) * frameShare;
+    this.#nextFrameMs = endedMs + Math.min(longestFrameMs, Math.max(shortestFrameMs, pauseMs));
   }
 
   #frame(view: View): readonly string[] {
