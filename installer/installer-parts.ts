@@ -6,6 +6,7 @@ import type { LinkTimings } from '../agent/link/run-link.ts';
 import type { EndpointConfig } from '../agent/link/server-endpoint.ts';
 import type { KernelParameters } from '../protocol/kernel-parameters.ts';
 import type { CommandTimings } from './commands/installer-context.ts';
+import type { ProbeClock } from './enrolment/belong-to-server.ts';
 import type { EnrolTimings } from './enrolment/enrol-machine.ts';
 import type { Network, NetworkOptions, Probe } from './network/network.ts';
 import type { InstallerEvent } from './state/installer-events.ts';
@@ -23,7 +24,7 @@ export interface InstallerParts {
     readonly signal: AbortSignal;
   }) => Promise<InstallerDisplay>;
   readonly startNetwork: (options: NetworkOptions) => Promise<Network>;
-  readonly probeOf: (server: EndpointConfig) => Probe;
+  readonly probeOf: (server: EndpointConfig, clock: ProbeClock) => Probe;
   /** Watchdog and remote shell; goes on until the signal is aborted. */
   readonly supervise: (options: SuperviseOptions) => Promise<void>;
   readonly listDisks: () => Promise<readonly DiskFacts[]>;

@@ -4,17 +4,26 @@ import { sleep } from '../core/base/abort.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 import { openDisplay } from './console/display.ts';
 import type { InstallerParts } from './installer-parts.ts';
+import { serverProbe } from './network/probe-server.ts';
+import { startNetwork } from './network/start-network.ts';
 import { setMachineClock } from './settings/set-machine-clock.ts';
 
 const goingDownMs = 5 * 60_000;
 
+/** Asks the server by one link, trusting it as everything else here does. */
+export const probeOf: InstallerParts['probeOf'] = ({ server, pin, proxy }, clock) =>
+  serverProbe({
+    ...clock,
+    server: new URL(server),
+    pin: pin ?? null,
+    proxy: proxy === undefined ? null : new URL(proxy),
+  });
+
 /** The installer as it runs on a machine. */
 export const productionParts: InstallerParts = {
   openDisplay,
-  startNetwork: async () => {
-    throw new ProvisionError('not_implemented', 'the network of the installer');
-  },
-  probeOf: () => async () => undefined,
+  startNetwork: async (options) => startNetwork(options),
+  probeOf,
   supervise: async () => undefined,
   listDisks: async () => (await listDisks()).filter(({ kind }) => kind === 'disk' || kind === 'cdrom'),
   setClock: setMachineClock,

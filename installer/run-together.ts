@@ -1,4 +1,4 @@
-import { abortError } from '../core/base/abort.ts';
+import { isAbortOf } from '../core/base/abort.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function runTogether(
     try {
       await work(signal);
     } catch (error) {
-      if (signal.aborted && isAbort(error, signal)) return;
+      if (isAbortOf(error, signal)) return;
       if (!hasFailed) failure = error;
       hasFailed = true;
       ending.abort(new ProvisionError('aborted', 'another part of the program has failed'));
@@ -25,8 +25,4 @@ export async function runTogether(
   };
   await Promise.all(works.map(run));
   if (hasFailed) throw failure;
-}
-
-function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof ProvisionError && error.kind === abortError(signal).kind);
 }

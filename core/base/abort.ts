@@ -11,6 +11,12 @@ export function abortError(signal: AbortSignal): ProvisionError {
   return new ProvisionError('aborted', 'the operation was aborted', { cause: signal.reason });
 }
 
+/** Whether an error is what an aborted signal made of whatever was going on. */
+export function isAbortOf(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof ProvisionError && error.kind === 'aborted');
+}
+
 /** Waits `delayMs`, or throws as soon as the signal is aborted. */
 export async function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   throwIfAborted(signal);

@@ -5,9 +5,9 @@ import type { SetClock } from '../../agent/identity/fetch-server-ca.ts';
 import type { MachineIdentity } from '../../agent/identity/read-identity.ts';
 import type { Outbox } from '../../agent/link/outbox.ts';
 import type { LinkTimings } from '../../agent/link/run-link.ts';
-import { ServerEndpoint } from '../../agent/link/server-endpoint.ts';
+import { type EndpointConfig, ServerEndpoint } from '../../agent/link/server-endpoint.ts';
 import { runAgent } from '../../agent/run-agent.ts';
-import { sleep, throwIfAborted } from '../../core/base/abort.ts';
+import { isAbortOf, sleep, throwIfAborted } from '../../core/base/abort.ts';
 import { asProvisionError, ProvisionError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { MachineKey } from '../identity/machine-key.ts';
@@ -24,7 +24,7 @@ export interface BelongOptions {
   readonly choice: ServerChoice;
   readonly key: MachineKey;
   readonly network: Network;
-  readonly probeOf: (server: ReturnType<typeof endpointConfig>) => Probe;
+  readonly probeOf: (server: EndpointConfig, clock: ProbeClock) => Probe;
   readonly board: TroubleBoard;
   readonly emit: (event: InstallerEvent) => void;
   readonly log: Logger;
@@ -37,6 +37,12 @@ export interface BelongOptions {
   readonly handlersFor: (identity: MachineIdentity) => CommandHandlers;
   readonly timings?: { readonly enrol?: EnrolTimings; readonly link?: LinkTimings };
   readonly signal: AbortSignal;
+}
+
+/** What a probe does about a clock that cannot be right. */
+export interface ProbeClock {
+  readonly setClock: SetClock;
+  readonly onClockSet: (from: Date, to: Date) => void;
 }
 
 /** Between two tries of a machine that the server lets enrol and then refuses. */
@@ -57,10 +63,10 @@ export async function belongToServer(options: BelongOptions): Promise<void> {
       try {
         await service.run();
       } catch (error) {
-        if (!changed.aborted || !(error instanceof ProvisionError && error.kind === 'aborted')) throw error;
+        if (!isAbortOf(error, changed)) throw error;
       }
     } catch (error) {
-      if (!signal.aborted || !(error instanceof ProvisionError && error.kind === 'aborted')) throw error;
+      if (!isAbortOf(error, signal)) throw error;
     }
   }
 }
@@ -70,7 +76,7 @@ class Service {
   readonly #options: BelongOptions;
   readonly #server: ServerSettings;
   readonly #signal: AbortSignal;
-  readonly #config: ReturnType<typeof endpointConfig>;
+  readonly #config: EndpointConfig;
   /** Refusals since the server last took the machine in. */
   #refusals = 0;
   #shownUuid: string | null = null;
@@ -95,16 +101,25 @@ class Service {
 
   /** What keeps the links from the server concerns the whole machine as well: a pin is wrong on all of them. */
   #watchedProbe(): Probe {
-    const probe = this.#options.probeOf(this.#config);
+    const { setClock, emit } = this.#options;
+    const onClockSet = (from: Date, to: Date): void => emit(clockSet(from, to));
+    const probe = this.#options.probeOf(this.#config, { setClock, onClockSet });
     return async (route, signal) => {
       try {
         await probe(route, signal);
       } catch (error) {
-        if (!signal.aborted) this.#show('server', asProvisionError(error), null);
+        if (!signal.aborted) this.#show('server', this.#byAnyLink(asProvisionError(error)), null);
         throw error;
       }
       this.#options.board.clear('server');
     };
+  }
+
+  /** Why one link does not reach the server stands beside that link. */
+  #byAnyLink(error: ProvisionError): ProvisionError {
+    if (error.code !== 'server_unreachable') return error;
+    const { host } = new URL(this.#server.server);
+    return new ProvisionError('server_unreachable', `the server ${host} cannot be reached by any link yet`);
   }
 
   async #enrol(): Promise<MachineIdentity> {
@@ -112,7 +127,7 @@ class Service {
     await using endpoint = new ServerEndpoint({
       config: this.#config,
       setClock,
-      onClockSet: (from, to) => emit({ kind: 'clock_set', from: from.toISOString(), to: to.toISOString() }),
+      onClockSet: (from, to) => emit(clockSet(from, to)),
     });
     const machineUuid = await enrolMachine({
       ...{ endpoint, emit, signal: this.#signal, keys: key.keys, token: this.#server.token },
@@ -191,4 +206,8 @@ class Service {
     board.set(subject, troubleOf(error, { hasPin: this.#server.pin !== null, retryInMs }));
     choice.reconsider(error);
   }
+}
+
+function clockSet(from: Date, to: Date): InstallerEvent {
+  return { kind: 'clock_set', from: from.toISOString(), to: to.toISOString() };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { InstallerEvent, Trouble } from '../state/installer-events.ts';
 
 /** What can be in trouble at the same time, the most pressing first: a screen shows one. */
@@ -28,7 +29,7 @@ export class TroubleBoard {
 
   #show(): void {
     const top = subjects.map((subject) => this.#troubles.get(subject)).find((trouble) => trouble !== undefined) ?? null;
-    if (top === this.#shown) return;
+    if (isDeepStrictEqual(top, this.#shown)) return;
     this.#shown = top;
     this.#emit({ kind: 'trouble', trouble: top });
   }

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ServerEndpoint } from '../../agent/link/server-endpoint.ts';
 import type { InstallerParts, RunInstallerOptions } from '../../installer/installer-parts.ts';
 import type { Network, NetworkOptions, Probe, WorkingLink } from '../../installer/network/network.ts';
+import { probeOf } from '../../installer/production-parts.ts';
 import { runInstaller } from '../../installer/run-installer.ts';
 import type { InstallerEvent } from '../../installer/state/installer-events.ts';
 import { type Resources, waitFor } from '../resources.ts';
@@ -57,7 +57,7 @@ export class ScriptedNetwork implements Network {
   async working(signal: AbortSignal): Promise<WorkingLink> {
     const route = {
       name: 'eth7',
-      localAddress4: null,
+      localAddress4: '127.0.0.1',
       localAddress6: null,
       nameservers: [],
       searchDomains: [],
@@ -139,10 +139,7 @@ export async function startInstaller(resources: Resources, options: StartInstall
         network = new ScriptedNetwork(given);
         return network;
       },
-      probeOf: (config) => async (_route, signal) => {
-        await using endpoint = new ServerEndpoint({ config, setClock: null });
-        (await endpoint.dial(signal)).destroy();
-      },
+      probeOf,
       supervise: async () => undefined,
       listDisks: async () => [],
       setClock: null,
