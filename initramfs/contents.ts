@@ -11,6 +11,7 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   attr: ['getfattr', 'setfattr'],
   'btrfs-progs': ['btrfs'],
   'busybox-static': ['busybox'],
+  'dhcpcd-base': ['dhcpcd'],
   dmsetup: ['dmsetup'],
   dosfstools: ['fsck.vfat', 'mkfs.vfat'],
   'dropbear-bin': ['dropbear', 'dropbearkey'],
@@ -28,7 +29,7 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   tar: ['tar'],
   'util-linux': [
     ...['blkdiscard', 'blkid', 'blockdev', 'dmesg', 'findmnt', 'flock', 'lsblk', 'mkswap', 'partx', 'swaplabel'],
-    'wipefs',
+    ...['setpriv', 'wipefs'],
   ],
   'util-linux-extra': ['hwclock'],
   xfsprogs: ['xfs_admin', 'xfs_db', 'xfs_growfs', 'xfs_io', 'xfs_repair'],

@@ -55,7 +55,7 @@ function rootFolders(): CpioEntry[] {
     ...['usr/lib', 'proc', 'sys', 'dev', 'mnt', 'run', 'run/lock/lvm', 'var/log', 'firmware'].map((path) =>
       folder(path),
     ),
-    ...['root', 'run/durantic', 'var/lib/durantic'].map((path) => folder(path, 0o700)),
+    ...['root', 'run/durantic', 'var/lib/dhcpcd', 'var/lib/durantic'].map((path) => folder(path, 0o700)),
     ...['tmp', 'var/tmp'].map((path) => folder(path, 0o1777)),
     // The kernel opens it for /init before anything is mounted.
     { path: 'dev/console', kind: 'character-device', major: 5, minor: 1 },

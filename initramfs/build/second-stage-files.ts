@@ -36,6 +36,8 @@ function ownFiles(): CpioEntry[] {
     { path: 'usr/bin/durantic', kind: 'symlink', target: '../lib/durantic/durantic' },
     ...treeEntries(join(here, 'libexec'), 'usr/libexec/durantic'),
     fileEntry('usr/libexec/durantic/functions', join(here, 'functions')),
+    // Where dhcpcd locks itself up: the home of its user in /etc/passwd.
+    { path: 'usr/lib/dhcpcd', kind: 'directory' },
     // Firmware stays in the first stage, where drivers look for it before this one is mounted.
     { path: 'usr/lib/firmware', kind: 'symlink', target: '/firmware' },
   ];
