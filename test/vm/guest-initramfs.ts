@@ -13,6 +13,8 @@ export interface TestGuest {
 }
 
 export interface GuestContents {
+  /** A kernel without modules to boot instead of Debian's. */
+  readonly kernelFile?: string;
   /** Host programs by name, with every library they load; missing ones are an error. */
   readonly tools?: readonly string[];
   /** Guest path → file of the host; programs bring their libraries. */
@@ -42,9 +44,9 @@ const keptArchives = 6;
 
 /** Builds the guest's kernel and initramfs, or takes the ones made before from the same bytes. */
 export async function testGuest(contents: GuestContents = {}): Promise<TestGuest> {
-  const kernel = await guestKernel();
-  const entries = [...baseEntries(), ...moduleEntries(kernel.modulesDir), ...(await contentEntries(contents))];
-  const key = keyOf(kernel.packageName, entries);
+  const { vmlinuz, name, moduleFiles } = await kernelOf(contents);
+  const entries = [...baseEntries(), ...moduleEntries(moduleFiles), ...(await contentEntries(contents))];
+  const key = keyOf(name, entries);
   const initrd = join(cacheDir, 'guest-initramfs', `${key}.cpio`);
   if (!existsSync(initrd)) {
     mkdirSync(dirname(initrd), { recursive: true });
@@ -54,7 +56,7 @@ export async function testGuest(contents: GuestContents = {}): Promise<TestGuest
     dropOldArchives(dirname(initrd), initrd);
   }
   // panic=-1 with -no-reboot ends QEMU on a panic, instead of at the deadline.
-  return { file: kernel.vmlinuz, initrd, append: 'console=ttyS0,115200 panic=-1 quiet loglevel=4' };
+  return { file: vmlinuz, initrd, append: 'console=ttyS0,115200 panic=-1 quiet loglevel=4' };
 }
 
 function baseEntries(): CpioEntry[] {
@@ -81,12 +83,19 @@ const busyboxCommands = (
   'tee awk id uptime udhcpc'
 ).split(' ');
 
-function moduleEntries(modulesDir: string): CpioEntry[] {
-  const order = moduleOrder(modulesDir, modules);
+async function kernelOf(
+  contents: GuestContents,
+): Promise<{ vmlinuz: string; name: string; moduleFiles: readonly string[] }> {
+  if (contents.kernelFile !== undefined) return { vmlinuz: contents.kernelFile, name: 'no modules', moduleFiles: [] };
+  const kernel = await guestKernel();
+  return { vmlinuz: kernel.vmlinuz, name: kernel.packageName, moduleFiles: moduleOrder(kernel.modulesDir, modules) };
+}
+
+function moduleEntries(order: readonly string[]): CpioEntry[] {
   const names = order.map((file) => `/lib/modules/${basename(file)}`);
   return [
     ...order.map((source): CpioEntry => ({ path: `lib/modules/${basename(source)}`, kind: 'file', source })),
-    { path: 'etc/modules-in-order', kind: 'file', source: Buffer.from(`${names.join('\n')}\n`) },
+    { path: 'etc/modules-in-order', kind: 'file', source: Buffer.from(names.map((name) => `${name}\n`).join('')) },
   ];
 }
 
