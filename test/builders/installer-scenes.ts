@@ -103,6 +103,18 @@ const up: InstallerEvent[] = [
   },
   { kind: 'working_link', name: 'eno2' },
 ];
+/** Before anybody has said where the server is. */
+const addressed: InstallerEvent[] = [
+  {
+    kind: 'link',
+    link: link('eno2', {
+      stage: 'probing',
+      isBootLink: true,
+      addresses: ['10.0.2.15/24', '2001:db8::15/64'],
+      gateways: ['10.0.2.2'],
+    }),
+  },
+];
 const base = [started, disks, ...links, server];
 const enrolled: InstallerEvent[] = [
   ...base,
@@ -178,7 +190,7 @@ export const scenes: Readonly<Record<string, readonly InstallerEvent[]>> = {
   ],
   question: [
     started,
-    ...up,
+    ...addressed,
     {
       kind: 'question',
       question: { name: 'server', prompt: 'Address of the durantic server (https://...)', problem: null },
@@ -186,7 +198,7 @@ export const scenes: Readonly<Record<string, readonly InstallerEvent[]>> = {
   ],
   'question-problem': [
     started,
-    ...up,
+    ...addressed,
     {
       kind: 'question',
       question: {
