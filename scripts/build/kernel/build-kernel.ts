@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { formatDuration } from '../../../core/base/format-duration.ts';
@@ -12,7 +13,7 @@ import { type KernelConfig, readKernelConfig } from './read-kernel-config.ts';
 import { type KernelPin, readKernelPin } from './read-kernel-pin.ts';
 import { runMake } from './run-make.ts';
 import { builtStamp, seedObjectTree } from './seed-object-tree.ts';
-import { unpackKernelSource } from './unpack-kernel-source.ts';
+import { kernelSourceFolder, unpackKernelSource } from './unpack-kernel-source.ts';
 
 export interface BuildContext {
   readonly print: (line: string) => void;
@@ -46,9 +47,7 @@ const emptyArchive = Buffer.from(
  * as long as it is held, nobody else links or removes anything. Dispose it when done.
  */
 export async function openKernelTree(context: BuildContext): Promise<{ tree: KernelTree; lock: AsyncDisposable }> {
-  const lock = await holdLock(join(kernelCacheDir, 'lock'), () =>
-    context.print('waiting for another build of the kernel'),
-  );
+  const lock = await lockCache(context);
   try {
     return { tree: await buildKernel(context), lock };
   } catch (error) {
@@ -59,8 +58,19 @@ export async function openKernelTree(context: BuildContext): Promise<{ tree: Ker
 
 /** Configures and compares only, in seconds once the source is there: what changing a fragment leads to. */
 export async function checkKernelConfig(context: BuildContext): Promise<void> {
-  const { tree, config } = await prepare(context, 'check');
-  await configure(tree, config, context.signal);
+  const folder = mkdtempSync(join(tmpdir(), 'durantic-kernel-config-'));
+  try {
+    // A build that goes on is no reason to wait, unless there is no source yet.
+    await using _ = existsSync(kernelSourceFolder(kernelCacheDir, readKernelPin())) ? null : await lockCache(context);
+    const { tree, config } = await prepare(context);
+    await configure({ ...tree, ...treeIn(folder) }, config, context.signal);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function lockCache({ print }: BuildContext): Promise<AsyncDisposable> {
+  return await holdLock(join(kernelCacheDir, 'lock'), () => print('waiting for another build of the kernel'));
 }
 
 async function buildKernel(context: BuildContext): Promise<KernelTree> {
@@ -84,18 +94,18 @@ async function buildKernel(context: BuildContext): Promise<KernelTree> {
   return tree;
 }
 
-async function prepare(
-  context: BuildContext,
-  folderName?: string,
-): Promise<{ tree: KernelTree; config: KernelConfig }> {
+async function prepare(context: BuildContext): Promise<{ tree: KernelTree; config: KernelConfig }> {
   const pin = readKernelPin();
   const config = readKernelConfig();
   const key = kernelKey(pin, config.text, await toolVersions(context.signal));
   const given = process.env['KERNEL_TARBALL'];
   const sourceFolder = await unpackKernelSource({ ...context, pin, given, cacheFolder: kernelCacheDir });
-  const objectFolder = join(kernelCacheDir, folderName ?? `build-${pin.version}-${key}`);
-  const initramfsFile = join(objectFolder, 'initramfs.cpio.zst');
-  return { tree: { version: pin.version, key, sourceFolder, objectFolder, initramfsFile }, config };
+  const folders = treeIn(join(kernelCacheDir, `build-${pin.version}-${key}`));
+  return { tree: { version: pin.version, key, sourceFolder, ...folders }, config };
+}
+
+function treeIn(objectFolder: string): Pick<KernelTree, 'objectFolder' | 'initramfsFile'> {
+  return { objectFolder, initramfsFile: join(objectFolder, 'initramfs.cpio.zst') };
 }
 
 /** What the object tree depends on: source and tools, then configuration, each short enough for a folder's name. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { type FetchOptions, fetchKernelSource } from './fetch-kernel-source.ts';
+import type { KernelPin } from './read-kernel-pin.ts';
 
 /**
  * Half of the 1.7 GB tree that an x86 kernel without graphics drivers never reads; every Kconfig and Makefile stays. Whoever
@@ -16,10 +17,15 @@ const leftOut = [
   'tools/perf/*/*',
 ] as const;
 
+/** Where the source tree of the pinned version lies, or will. */
+export function kernelSourceFolder(cacheFolder: string, pin: Pick<KernelPin, 'version' | 'sha256'>): string {
+  return join(cacheFolder, `source-${pin.version}-${pin.sha256.slice(0, 12)}`);
+}
+
 /** The source tree of the pinned version in the cache, unpacked when it is not there yet. */
 export async function unpackKernelSource(options: FetchOptions): Promise<string> {
   const { pin, cacheFolder, print, signal } = options;
-  const folder = join(cacheFolder, `source-${pin.version}-${pin.sha256.slice(0, 12)}`);
+  const folder = kernelSourceFolder(cacheFolder, pin);
   if (existsSync(folder)) return folder;
   const tarball = await fetchKernelSource(options);
   print(`unpacking Linux ${pin.version}`);
