@@ -26,6 +26,7 @@ export class LinkLayer {
   #learned: Learned = nothingLearned;
   #configuration: LinkConfiguration = noConfiguration;
   #carrierChangedMs = performance.now();
+  #hadCarrier = false;
 
   constructor(identity: LinkIdentity, system: NetworkSystem, onChange: () => void) {
     this.#identity = identity;
@@ -43,6 +44,10 @@ export class LinkLayer {
   /** True while there is a carrier. */
   get isUp(): boolean {
     return this.#setup !== null;
+  }
+
+  get hadCarrier(): boolean {
+    return this.#hadCarrier;
   }
 
   /** Milliseconds since the carrier came or went. */
@@ -80,6 +85,7 @@ export class LinkLayer {
       this.#carrierChangedMs = performance.now();
       await this.#end();
       if (!isWorking) await this.#forget(signal);
+      this.#hadCarrier ||= kernel.hasCarrier;
       if (kernel.hasCarrier) this.#begin(kernel);
     }
     this.#learned = this.#setup?.learned ?? this.#learned;

@@ -8,6 +8,8 @@ export interface LinkSituation {
   /** Why it could not be set up; null when it could. */
   readonly setUpProblem: string | null;
   readonly hasCarrier: boolean;
+  /** False while it is too early to complain of a missing carrier: cards take seconds to agree on a speed. */
+  readonly isSwitchedOn: boolean;
   /** Null: no `ip=` is for it. */
   readonly plan: AddressPlan | null;
   readonly hasAddress: boolean;
@@ -30,12 +32,19 @@ export interface StageReport {
   readonly detail: string | null;
 }
 
+export const waitsForCarrier = 'waits for the carrier';
+
 /** The stage and what a person is told about it. */
 export function linkStage(situation: LinkSituation): StageReport {
   const { unusedBecause, setUpProblem, hasCarrier, hasAddress, hasReached, hasProbe, probeProblem } = situation;
   if (unusedBecause !== null) return { stage: 'unused', detail: unusedBecause };
   if (setUpProblem !== null) return { stage: 'failed', detail: `cannot be set up: ${setUpProblem}` };
-  if (!hasCarrier) return { stage: 'no_carrier', detail: 'no cable or the switch port is off' };
+  if (!hasCarrier) {
+    return {
+      stage: 'no_carrier',
+      detail: situation.isSwitchedOn ? 'no cable or the switch port is off' : waitsForCarrier,
+    };
+  }
   if (!hasAddress) return asking(situation);
   if (hasReached) return { stage: 'reached', detail: null };
   if (!hasProbe) return { stage: 'probing', detail: 'waits until the server is known' };

@@ -6,7 +6,7 @@ import { routeOf } from './link-configuration.ts';
 import type { LinkIdentity } from './link-identity.ts';
 import { LinkLayer } from './link-layer.ts';
 import { LinkProber } from './link-prober.ts';
-import { linkStage, type StageReport } from './link-stage.ts';
+import { linkStage, type StageReport, waitsForCarrier } from './link-stage.ts';
 import type { Probe, Route } from './network.ts';
 import type { NetworkSystem } from './network-system.ts';
 import type { KernelLink } from './read-kernel-links.ts';
@@ -90,7 +90,9 @@ export class LinkWorker implements AsyncDisposable {
   /** Another link works: this one gives back what it has and waits to be taken up again. */
   rest(because: string): void {
     if (this.#restReason !== null || this.identity.excludedBecause !== null) return;
-    this.#restReason = this.report().detail ?? because;
+    const { stage, detail } = this.#situation();
+    const hasReason = stage !== 'probing' || this.identity.isUsbGadget;
+    this.#restReason = (hasReason && detail !== waitsForCarrier ? detail : null) ?? because;
     this.#isWorking = false;
     this.#atRest = Promise.withResolvers();
     this.#beginAnew();
@@ -152,6 +154,7 @@ export class LinkWorker implements AsyncDisposable {
       unusedBecause: identity.excludedBecause ?? this.#restReason,
       setUpProblem: this.#setUpProblem,
       hasCarrier: layer.isUp,
+      isSwitchedOn: layer.isPrepared && (layer.hadCarrier || layer.sinceCarrierMs >= system.times.carrierPatienceMs),
       plan: identity.plan,
       hasAddress: this.route !== null,
       addressProblem: layer.learned.problem,

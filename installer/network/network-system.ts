@@ -10,6 +10,8 @@ export interface NetworkTimes {
   readonly bootLinkLeadMs: number;
   /** The lead that all links have on the USB network of a management controller. */
   readonly usbGadgetDelayMs: number;
+  /** How long after switching a link on its missing carrier says nothing. */
+  readonly carrierPatienceMs: number;
   /** A carrier that is back within this time was not lost. */
   readonly carrierGraceMs: number;
   /** Before a DHCP client that ended is started again. */
@@ -43,6 +45,7 @@ export const defaultNetworkSystem: NetworkSystem = {
     probeTimeoutMs: 30_000,
     bootLinkLeadMs: 3000,
     usbGadgetDelayMs: 20_000,
+    carrierPatienceMs: 5000,
     carrierGraceMs: 5000,
     clientRestartMs: 2000,
     setUpRetryMs: 5000,

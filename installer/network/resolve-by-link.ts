@@ -45,9 +45,7 @@ export async function resolveByLink(hostname: string, route: Route, signal: Abor
 async function ask(resolver: dns.Resolver, name: string): Promise<{ addresses: string[]; isAnswered: boolean }> {
   const answers = await Promise.allSettled([resolver.resolve6(name), resolver.resolve4(name)]);
   const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-  const isAnswered = answers.every(
-    (answer) => answer.status === 'fulfilled' || [NODATA, NOTFOUND].includes(errnoOf(answer.reason) ?? ''),
-  );
+  const isAnswered = answers.every((answer) => answer.status === 'fulfilled' || isNoSuchName(errnoOf(answer.reason)));
   return { addresses, isAnswered };
 }
 
@@ -59,4 +57,8 @@ function candidates(hostname: string, searchDomains: readonly string[]): string[
 
 function unresolved(hostname: string, message: string): ProvisionError {
   return new ProvisionError('server_unreachable', message, { facts: { host: hostname } });
+}
+
+function isNoSuchName(code: string | undefined): boolean {
+  return code === NODATA || code === NOTFOUND;
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from '../../core/base/run-command.ts';
 import type { NetworkParameters, WorkingLink } from '../../installer/network/network.ts';
 import type { StartNetworkOptions } from '../../installer/network/start-network.ts';
 import type { LinkReport } from '../../installer/state/installer-events.ts';
@@ -74,7 +75,14 @@ export class InstallerMachine {
         sysFolder: join(this.#folder, 'sys'),
         runtimeFolder: join(this.#folder, 'run'),
         resolvConf: join(this.#folder, 'resolv.conf'),
-        times: { pollMs: 300, probeRetryMs: 400, conflictRetryMs: 500, firstComplaintMs: 1000, ...times },
+        times: {
+          pollMs: 300,
+          probeRetryMs: 400,
+          conflictRetryMs: 500,
+          firstComplaintMs: 1000,
+          carrierPatienceMs: 1000,
+          ...times,
+        },
       },
     };
     const file = join(this.#folder, 'config.json');
@@ -102,6 +110,12 @@ export class InstallerMachine {
   async stop(): Promise<void> {
     this.say('stop');
     await this.until('the bring-up to end', () => this.lines.some(({ kind }) => kind === 'ended'));
+  }
+
+  /** Programs that run in the namespace. */
+  async pids(): Promise<string[]> {
+    const { stdout } = await runCommand('ip', ['netns', 'pids', this.namespace.name]);
+    return stdout.split('\n').filter((line) => line !== '');
   }
 
   /** The last report of a link. */
