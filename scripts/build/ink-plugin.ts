@@ -41,7 +41,8 @@ const yoga = {
   },
 };
 loadYoga(yoga);
-export default wrapAssembly(yoga);
+const wrapped = wrapAssembly(yoga);
+export { wrapped as default };
 export * from './generated/YGEnums.js';
 `;
 
