@@ -52,14 +52,20 @@ export async function makeSquashfs(options: SquashfsOptions): Promise<void> {
 
 /** Modes are set by hand: the umask of whoever builds does not count. */
 function layOut(folder: string, entries: readonly CpioEntry[]): void {
+  chmodSync(folder, 0o755);
   for (const entry of withParents(entries)) {
     const target = join(folder, entry.path);
     if (lstatSync(dirname(target)).isSymbolicLink()) throw new Error(`${entry.path} would be written through a link`);
-    if (entry.kind === 'directory') mkdirSync(target, { mode: entry.mode ?? 0o755 });
+    if (entry.kind === 'directory') makeFolder(target, entry.mode ?? 0o755);
     else if (entry.kind === 'symlink') symlinkSync(entry.target, target);
     else if (entry.kind === 'file') writeEntry(target, entry);
     else throw new Error(`${entry.path}: the second stage has no device nodes`);
   }
+}
+
+function makeFolder(target: string, mode: number): void {
+  mkdirSync(target);
+  chmodSync(target, mode);
 }
 
 function writeEntry(target: string, entry: CpioEntry & { kind: 'file' }): void {

@@ -12,17 +12,16 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { runCommand } from '../../../core/base/run-command.ts';
-import { aptSourcesFor } from '../../../images/build/debian-rootfs.ts';
 import { compressArchive } from '../../../initramfs/build/compress-archive.ts';
-import { type DebianRoot, debianRoot } from '../../../initramfs/build/debian-root.ts';
+import type { DebianRoot } from '../../../initramfs/build/debian-root.ts';
 import { firstStageFiles } from '../../../initramfs/build/first-stage-files.ts';
-import { buildPackages, dataFiles, debianSuite, programs, sourcePackages } from '../../../initramfs/contents.ts';
 import { buildBinary } from '../build-binary.ts';
 import { hashFile } from '../hash-file.ts';
 import { type InstallerFirmware, installerFirmware } from '../kernel/firmware.ts';
 import { holdLock } from '../kernel/hold-lock.ts';
 import { linkKernel } from '../kernel/link-kernel.ts';
 import { cacheDir, distDir, repoDir } from '../paths.ts';
+import { installerRoot } from './installer-root.ts';
 import { makeIso } from './make-iso.ts';
 import { secondStage } from './second-stage.ts';
 
@@ -59,7 +58,7 @@ export async function buildInstaller(options: BuildInstallerOptions): Promise<Bu
   try {
     const bundleDir = join(work, 'bundle');
     await timed('binary', () => takeBundle(bundleDir));
-    const root = await timed('Debian packages', () => packagesRoot(options));
+    const root = await timed('Debian packages', () => installerRoot(options));
     const firmware = await timed('firmware', () => installerFirmware(options));
     const key = inputKey({ root, bundleDir, firmware });
     if (existsSync(result.vmlinuz) && existsSync(result.iso) && readKey() === key) return { ...result, isNew: false };
@@ -89,20 +88,6 @@ async function takeBundle(folder: string): Promise<void> {
   await using _ = await holdLock(join(distDir, '.build-lock'));
   const { bundleDir } = await buildBinary();
   await runCommand('cp', ['-a', '--link', bundleDir, folder]);
-}
-
-/** Everything that is taken from Debian: what goes in, and what makes it. */
-async function packagesRoot(options: BuildInstallerOptions): Promise<DebianRoot> {
-  const names = [...Object.keys(programs), ...Object.keys(dataFiles), ...sourcePackages, ...buildPackages];
-  return await debianRoot({
-    suite: debianSuite,
-    packages: [...new Set(names)],
-    sources: await aptSourcesFor(debianSuite, options.signal),
-    cacheDir,
-    refresh: options.refresh ?? false,
-    onProgress: options.print,
-    signal: options.signal,
-  });
 }
 
 /** Everything that decides the result's bytes. */
