@@ -7,6 +7,7 @@ import type { InstallerParts } from './installer-parts.ts';
 import { serverProbe } from './network/probe-server.ts';
 import { startNetwork } from './network/start-network.ts';
 import { setMachineClock } from './settings/set-machine-clock.ts';
+import { Supervision } from './supervision/supervision.ts';
 
 const goingDownMs = 5 * 60_000;
 
@@ -20,17 +21,22 @@ export const probeOf: InstallerParts['probeOf'] = ({ server, pin, proxy }, clock
   });
 
 /** The installer as it runs on a machine. */
-export const productionParts: InstallerParts = {
-  openDisplay,
-  startNetwork: async (options) => startNetwork(options),
-  probeOf,
-  supervise: async () => undefined,
-  listDisks: async () => (await listDisks()).filter(({ kind }) => kind === 'disk' || kind === 'cdrom'),
-  setClock: setMachineClock,
-  leave: async (how, signal) => {
-    await rebootMachine({ how, signal });
-    await sleep(goingDownMs, signal);
-    const minutes = goingDownMs / 60_000;
-    throw new ProvisionError('tool_failed', `the machine still runs ${minutes} minutes after it was told to ${how}`);
-  },
-};
+export function productionParts(): InstallerParts {
+  const supervision = new Supervision();
+  return {
+    openDisplay,
+    startNetwork: async (options) => startNetwork(options),
+    probeOf,
+    supervise: async (options) => await supervision.run(options),
+    listDisks: async () => (await listDisks()).filter(({ kind }) => kind === 'disk' || kind === 'cdrom'),
+    setClock: setMachineClock,
+    leave: async (how, signal) => {
+      // The next system may not feed it.
+      supervision.stopWatchdog();
+      await rebootMachine({ how, signal });
+      await sleep(goingDownMs, signal);
+      const minutes = goingDownMs / 60_000;
+      throw new ProvisionError('tool_failed', `the machine still runs ${minutes} minutes after it was told to ${how}`);
+    },
+  };
+}

@@ -30,7 +30,7 @@ import { watchDisks } from './watch-disks.ts';
 export async function runInstaller(options: RunInstallerOptions): Promise<void> {
   const { signal, timings = {}, hardware = {} } = options;
   const { commandLineFile, carriedDir, stateDir, runDir } = { ...installerPlaces, ...options.places };
-  const parts = { ...productionParts, ...options.parts };
+  const parts = { ...productionParts(), ...options.parts };
   const { listDisks, setClock, leave, probeOf } = parts;
   using _lock = takeAgentLock(runDir);
   const carried = takeCarriedState(carriedDir);
