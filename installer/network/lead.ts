@@ -4,13 +4,14 @@ import type { NetworkTimes } from './network-system.ts';
 /** A link as the order of links sees it. */
 export interface Runner {
   readonly identity: LinkIdentity;
-  readonly hasFailed: boolean;
+  /** Its last probe failed, or it has no carrier and had time to get one. */
+  readonly isOut: boolean;
 }
 
 /**
  * Whom a link leaves the lead to: all leave a short one to the link that the machine was booted from, and a management
- * controller's USB network leaves a long one to all others, since it answers first and leads nowhere. Who has failed has
- * no lead any more. Gives a sentence without full stop, or null.
+ * controller's USB network leaves a long one to all others, since it answers first and leads nowhere. Who is out has no
+ * lead any more. Gives a sentence without full stop, or null.
  * @param searchingMs How long all have been looking for the server.
  */
 export function leadOver(
@@ -19,7 +20,7 @@ export function leadOver(
   searchingMs: number,
   times: Pick<NetworkTimes, 'bootLinkLeadMs' | 'usbGadgetDelayMs'>,
 ): string | null {
-  const others = all.filter((other) => other !== link && !other.hasFailed && other.identity.excludedBecause === null);
+  const others = all.filter((other) => other !== link && !other.isOut && other.identity.excludedBecause === null);
   const { isBootLink, isUsbGadget } = link.identity;
   if (isBootLink) return null;
   if (isUsbGadget && searchingMs < times.usbGadgetDelayMs && others.some(({ identity }) => !identity.isUsbGadget)) {

@@ -91,7 +91,11 @@ export class LinkLayer {
     this.#learned = this.#setup?.learned ?? this.#learned;
     this.#configuration = linkConfiguration(plan, kernel, this.#learned);
     if (!this.isUp) return;
-    const lines4 = routes4(plan.statics, this.#learned.lease4);
+    // The kernel refuses routes that name an address as source before it has it, and drops them with it.
+    const has = ({ address }: { readonly address: string }): boolean =>
+      kernel.addresses.some((own) => own.address === address);
+    const { lease4 } = this.#learned;
+    const lines4 = routes4(plan.statics.filter(has), lease4 !== null && has(lease4) ? lease4 : null);
     const lines6 = staticRoutes6(plan.statics);
     const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
     const learned6 = hasIpv6 ? await learnedRoutes6(kernel.name, signal) : [];

@@ -76,9 +76,14 @@ export class LinkWorker implements AsyncDisposable {
     return this.layer.isUp ? routeOf(this.identity.name, this.layer.configuration) : null;
   }
 
-  /** True when the last probe failed. */
-  get hasFailed(): boolean {
-    return this.#prober.problem !== null;
+  /** The last probe failed, or there is no carrier and was time to get one. */
+  get isOut(): boolean {
+    return this.#prober.problem !== null || (!this.layer.isUp && this.#isSwitchedOn);
+  }
+
+  get #isSwitchedOn(): boolean {
+    const { isPrepared, hadCarrier, sinceCarrierMs } = this.layer;
+    return isPrepared && (hadCarrier || sinceCarrierMs >= this.#options.system.times.carrierPatienceMs);
   }
 
   /** What the kernel says now. */
@@ -154,7 +159,7 @@ export class LinkWorker implements AsyncDisposable {
       unusedBecause: identity.excludedBecause ?? this.#restReason,
       setUpProblem: this.#setUpProblem,
       hasCarrier: layer.isUp,
-      isSwitchedOn: layer.isPrepared && (layer.hadCarrier || layer.sinceCarrierMs >= system.times.carrierPatienceMs),
+      isSwitchedOn: this.#isSwitchedOn,
       plan: identity.plan,
       hasAddress: this.route !== null,
       addressProblem: layer.learned.problem,
@@ -228,7 +233,7 @@ export class LinkWorker implements AsyncDisposable {
     const { host } = this.#options;
     if (this.#isWorking) {
       if (hasReached) this.#isDoubted = false;
-      else if (this.hasFailed) host.lost(this);
+      else if (this.#prober.problem !== null) host.lost(this);
     } else if (hasReached && this.#restReason === null && this.route !== null) {
       this.#isWorking = host.mayWork(this);
     }

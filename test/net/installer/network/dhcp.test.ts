@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,6 +14,34 @@ before(async () => {
   server = await startOutsideServer(shared);
 });
 after(async () => await shared[Symbol.asyncDispose]());
+
+interface ShortLeases {
+  readonly machine: InstallerMachine;
+  readonly udhcpd: ChildProcess;
+  readonly serve: () => ChildProcess;
+}
+
+/** dnsmasq gives no lease of less than two minutes; udhcpc takes none of less than 16 seconds. */
+async function startShortLeases(resources: Resources, net: string): Promise<ShortLeases> {
+  const network = await TestNetwork.create(resources, server.namespace, { addresses: [`${net}.1/24`], dnsmasq: null });
+  const leases = join(network.folder, 'udhcpd.leases');
+  const file = join(network.folder, 'udhcpd.conf');
+  const range = [`interface ${network.name}`, `start ${net}.50`, `end ${net}.99`, 'option subnet 255.255.255.0'];
+  const files = [`lease_file ${leases}`, `pidfile ${leases}.pid`];
+  writeFileSync(
+    file,
+    `${[...range, `option router ${net}.1`, 'option lease 16', 'min_lease 2', ...files].join('\n')}\n`,
+  );
+  writeFileSync(leases, '');
+  const serve = (): ChildProcess => server.namespace.spawn(['busybox', 'udhcpd', '-f', file]);
+  const udhcpd = serve();
+  const machine = await InstallerMachine.create(resources);
+  machine.describe('eth0');
+  await network.plug(machine.namespace, 'eth0');
+  machine.start('', { server: server.url, pin: server.pin });
+  await machine.untilWorking('eth0');
+  return { machine, udhcpd, serve };
+}
 
 // They wait more than they work.
 describe('DHCP', { concurrency: 4 }, () => {
@@ -71,37 +100,20 @@ describe('DHCP', { concurrency: 4 }, () => {
     assert.doesNotMatch(routes, /default|254/);
   });
 
-  test('a lease is renewed; one that nobody renews is given up, and another is taken when there is one', async () => {
+  test('a lease is renewed', async () => {
     await using resources = new Resources();
-    const network = await TestNetwork.create(resources, server.namespace, {
-      addresses: ['10.3.0.1/24'],
-      dnsmasq: null,
-    });
-    const leases = join(network.folder, 'udhcpd.leases');
-    const file = join(network.folder, 'udhcpd.conf');
-    // dnsmasq gives no lease of less than two minutes, udhcpc takes none of less than 16 seconds.
-    const lines = [`interface ${network.name}`, 'start 10.3.0.50', 'end 10.3.0.99', 'option subnet 255.255.255.0'];
-    const more = [
-      'option router 10.3.0.1',
-      'option lease 6',
-      'min_lease 2',
-      `lease_file ${leases}`,
-      `pidfile ${leases}.pid`,
-    ];
-    writeFileSync(file, `${[...lines, ...more].join('\n')}\n`);
-    writeFileSync(leases, '');
-    const serve = () => server.namespace.spawn(['busybox', 'udhcpd', '-f', file]);
-    const first = serve();
-    const machine = await InstallerMachine.create(resources);
-    machine.describe('eth0');
-    await network.plug(machine.namespace, 'eth0');
-    machine.start('', { server: server.url, pin: server.pin });
-    await machine.untilWorking('eth0');
+    const { machine } = await startShortLeases(resources, '10.3.0');
     const leasedMs = Date.now();
-    await machine.until('the time of one lease to be over', () => Date.now() > leasedMs + 17_000, 20_000);
-    assert.deepEqual(machine.lines.filter(({ kind }) => kind === 'working').length, 1);
+    const isOver = (): boolean => Date.now() > leasedMs + 17_000;
+    await machine.until('the time of one lease to be over', isOver, 20_000);
+    assert.equal(machine.lines.filter(({ kind }) => kind === 'working').length, 1);
     assert.equal(machine.link('eth0')?.stage, 'reached');
-    first.kill('SIGKILL');
+  });
+
+  test('a lease that nobody renews is given up at its end, and another is taken when there is one', async () => {
+    await using resources = new Resources();
+    const { machine, udhcpd, serve } = await startShortLeases(resources, '10.5.0');
+    udhcpd.kill('SIGKILL');
     await machine.until('the link to be lost', () => machine.working === null, 30_000);
     await machine.untilLink('eth0', { stage: 'asking' });
     assert.doesNotMatch(await machine.namespace.ip('-4', 'address', 'show', 'dev', 'eth0'), /inet /);
