@@ -64,7 +64,6 @@ test('every program of the second stage starts with what is in it and nothing el
   const inside = `
     export PATH=/usr/sbin:/usr/bin
     for path in /usr/sbin/* /usr/bin/*; do
-      case $path in */busybox | */lvm) ;; *) [ "$(readlink "$path")" != "\${path##*/}" ] ;; esac
       case $(readlink -f "$path") in /usr/bin/busybox) [ -x "$path" ] || echo "$path: broken link"; continue ;; esac
       timeout 20 "$path" --help </dev/null >/tmp/out 2>&1; code=$?
       case $code in 126 | 127) echo "$path: exit code $code" ;; esac

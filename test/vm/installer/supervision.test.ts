@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Resources } from '../../resources.ts';
+import { installerAsset } from '../installer-assets.ts';
+import { type InstallerOverlay, writeOverlay } from '../installer-overlay.ts';
+import { startVm, type Vm } from '../qemu.ts';
+import { screenText } from '../screen-text.ts';
+
+const timeoutMs = 120_000;
+
+interface GuestOptions {
+  readonly name: string;
+  readonly overlay: InstallerOverlay;
+  readonly append?: string;
+  readonly extraArgs?: readonly string[];
+}
+
+/** A machine that boots the installer and has nobody to talk to. */
+async function startGuest(resources: Resources, options: GuestOptions): Promise<Vm> {
+  const nonce = options.name;
+  return await startVm(resources, {
+    ...{ name: options.name, nonce, firmware: 'seabios', network: null },
+    kernel: {
+      file: installerAsset('vmlinuz'),
+      append: options.append ?? '',
+      initrd: writeOverlay(resources, options.overlay, nonce),
+    },
+    extraArgs: ['-no-reboot', ...(options.extraArgs ?? [])],
+  });
+}
+
+/** Waits for text on screen and serial line alike; a row of the screen holds 80 characters. */
+async function waitForBoth(vm: Vm, pattern: RegExp): Promise<void> {
+  await vm.waitForConsole(pattern, { timeoutMs });
+  const isOnScreen = async (): Promise<boolean> => pattern.test((await screenText(vm)).replaceAll('\n', ''));
+  await vm.waitUntil(`${pattern} on the screen`, isOnScreen, { timeoutMs: 30_000 });
+}
+
+/** A program in the installer's place: the hook lays it over the real one and ends that. */
+function inPlaceOfInstaller(program: string): string {
+  return `
+    cat >/run/in-its-place <<'END'
+#!/bin/sh
+${program}
+END
+    chmod 755 /run/in-its-place
+    mount --bind /run/in-its-place /usr/lib/durantic/durantic
+    until [ -s /run/durantic/installer.pid ]; do usleep 100000; done
+    kill -9 "$(cat /run/durantic/installer.pid)"`;
+}
+
+test('a second stage that is not the one it was built with is refused on every console, and nothing restarts', async () => {
+  await using resources = new Resources();
+  const vm = await startGuest(resources, {
+    name: 'altered',
+    overlay: { files: { 'durantic/stage2.squashfs': 'altered' } },
+  });
+  await waitForBoth(vm, /durantic installer: its second stage is not the one it was built with: the SHA-256 differs\./);
+  assert.match(vm.console, /fetch it again, then test the memory\./);
+  assert.match(vm.console, /Press Ctrl-Alt-Del, or switch the machine off and on, to start again\./);
+  assert.doesNotMatch(vm.console, /second stage is mounted/);
+  assert.equal(await vm.status(), 'running');
+  await pressCtrlAltDel(vm);
+});
+
+test('an installer that ends is started again, told why, and every console says so; Ctrl-Alt-Del restarts', async () => {
+  await using resources = new Resources();
+  const program = `
+    starts=$(($(cat /run/starts 2>/dev/null || echo 0) + 1))
+    echo $starts >/run/starts
+    case $starts in
+      1) sleep 1000 & echo $! >/run/child; echo 'TypeError: the "first" words' >&2; exit 3 ;;
+      2) cp /run/durantic/crash /run/seen-by-second; kill -SEGV $$ ;;
+      *) cp /run/durantic/crash /run/seen-by-third; exec sleep 1000 ;;
+    esac`;
+  const vm = await startGuest(resources, {
+    name: 'crash',
+    overlay: {
+      hook: `${inPlaceOfInstaller(program)}
+        until [ -e /run/seen-by-third ]; do usleep 100000; done
+        json() { tr '\\n"' '|_' <"$1"; }
+        child=$([ -d "/proc/$(cat /run/child)" ] && echo alive || echo gone)
+        zombies=$(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)
+        prove crash "{\\"second\\":\\"$(json /run/seen-by-second)\\",\\"third\\":\\"$(json /run/seen-by-third)\\",\\"child\\":\\"$child\\",\\"zombies\\":$zombies}"`,
+    },
+  });
+  await waitForBoth(
+    vm,
+    /The installer stopped\. It ended with exit code 3 after \d+ s\.\s*TypeError: the "first" words/,
+  );
+  const { facts } = await vm.waitForProof('crash', { timeoutMs });
+  assert.match(String(facts['second']), /^It ended with exit code 3 after \d+ s\.\|TypeError: the _first_ words\|$/);
+  assert.match(String(facts['third']), /^It was ended by signal SIGSEGV after \d+ s\.\|$/);
+  assert.equal(facts['child'], 'gone', 'what the first start had started went on');
+  assert.equal(facts['zombies'], 0);
+  assert.match(vm.console, /again in 1 s\..*again in 2 s\..*again in 4 s\./s);
+  await pressCtrlAltDel(vm);
+});
+
+test('with durantic.shell a failure offers a shell on the serial line, and the installer comes back after it', async () => {
+  await using resources = new Resources();
+  const vm = await startGuest(resources, {
+    name: 'shell',
+    append: 'durantic.shell',
+    overlay: {
+      hook: `${inPlaceOfInstaller(`
+        [ -e /run/from-the-shell ] || exit 1
+        : >/run/again; exec sleep 1000`)}
+        until [ -e /run/again ]; do usleep 100000; done
+        prove again "{\\"said\\":\\"$(cat /run/from-the-shell)\\"}"`,
+    },
+  });
+  await vm.waitForConsole(/ended with exit code 1.*Press Enter for a shell/s, { timeoutMs });
+  await vm.type('\r');
+  await vm.waitForConsole(/durantic-installer:.*# /, { timeoutMs: 30_000 });
+  await vm.type('echo the-shell-has-$((40 + 2)) >/run/from-the-shell; tty; exit\r');
+  await vm.waitForConsole(/\/dev\/ttyS0/, { timeoutMs: 30_000 });
+  const { facts } = await vm.waitForProof('again', { timeoutMs: 60_000 });
+  assert.equal(facts['said'], 'the-shell-has-42');
+});
+
+test('the watchdog resets a machine whose installer hangs', async () => {
+  await using resources = new Resources();
+  const vm = await startGuest(resources, {
+    name: 'watchdog',
+    extraArgs: ['-device', 'i6300esb', '-action', 'watchdog=pause'],
+    overlay: {
+      hook: `
+        active() { grep -lx active /sys/class/watchdog/watchdog*/state; }
+        until active; do usleep 200000; done
+        fed=$(dirname "$(active)")
+        prove fed "{\\"identity\\":\\"$(cat $fed/identity)\\",\\"timeout\\":$(cat $fed/timeout)}"
+        kill -STOP "$(cat /run/durantic/installer.pid)"`,
+    },
+  });
+  const { facts } = await vm.waitForProof('fed', { timeoutMs });
+  assert.equal(facts['identity'], 'i6300ESB timer', 'not the one in hardware');
+  const isReset = async (): Promise<boolean> => (await vm.status()) === 'watchdog';
+  await vm.waitUntil('the watchdog to act', isReset, { timeoutMs: (Number(facts['timeout']) + 30) * 1000 });
+});
+
+test('the power button ends the installer in order: the watchdog is stopped, the machine goes off', async () => {
+  await using resources = new Resources();
+  const vm = await startGuest(resources, {
+    name: 'power',
+    extraArgs: ['-device', 'i6300esb', '-action', 'watchdog=pause'],
+    overlay: {
+      hook: `
+        active() { grep -lx active /sys/class/watchdog/watchdog*/state; }
+        until active && pidof acpid; do usleep 200000; done
+        prove ready '{}'
+        while active; do usleep 50000; done
+        prove stopped "{\\"leaving\\":$([ -e /run/durantic/leaving ] && echo true || echo false)}"`,
+    },
+  });
+  await vm.waitForProof('ready', { timeoutMs });
+  await vm.powerdown();
+  assert.deepEqual((await vm.waitForProof('stopped', { timeoutMs: 30_000 })).facts, { leaving: true });
+  await vm.waitForPoweroff({ timeoutMs: 30_000 });
+  assert.doesNotMatch(vm.console, /The installer stopped/, 'an end in order is no crash');
+});
+
+async function pressCtrlAltDel(vm: Vm): Promise<void> {
+  const keys = ['ctrl', 'alt', 'delete'].map((data) => ({ type: 'qcode', data }));
+  await vm.execute('send-key', { keys });
+  await vm.waitUntil('the restart', () => vm.hasEnded, { timeoutMs: 30_000 }).catch(() => undefined);
+  assert.equal(vm.endReason, 'guest-reset');
+}
