@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { readDisk } from '../../../agent/hardware/read-disk.ts';
 import { readProvisionRecord } from '../../../agent/identity/provision-record.ts';
 import { readIdentity } from '../../../agent/identity/read-identity.ts';
 import { openOutbox } from '../../../agent/link/outbox-folder.ts';
@@ -106,7 +107,7 @@ async function startMachine(
   };
 }
 
-test('F20 F57 a failed run leaves the installer reachable; the next one waits for a late disk and installs it with identity, agent and network', async () => {
+test('F20 F57 a failed run leaves the installer reachable; the next one waits for a late disk and installs it with identity, agent and network, by which it is known again', async () => {
   await using own = new Resources();
   const link = join(own.tempDir(), 'late-disk');
   const machine = await startMachine(own, 'serial:THERE-IS-NONE', { diskWaitMs: 0 });
@@ -167,6 +168,25 @@ test('F20 F57 a failed run leaves the installer reachable; the next one waits fo
   assert.match(network, /macaddress: "52:54:00:ab:cd:ef"/);
   assert.match(network, /dhcp-identifier: "mac"/, 'F18');
   assert.ok(!existsSync(join(state, 'outbox')), 'the server had everything');
+
+  // The next installer on this machine knows nothing, finds the identity on the disk, and can boot what is there.
+  await again.stop();
+  const facts = await readDisk(disk.device);
+  const found = await startInstaller(own, {
+    commandLine: `durantic.server=${server.url} durantic.pin=${server.pin}`,
+    parts: { listDisks: async () => [facts] },
+  });
+  await found.event('connected', ({ isConnected }) => isConnected);
+  assert.match((await found.event('identity')).detail ?? '', new RegExp(`${disk.device}p\\d+ \\(installed 20`));
+  assert.equal((await found.event('enrolled')).machineUuid, uuid);
+  assert.ok(!found.events.some(({ kind }) => kind === 'enrolling'));
+  const body = { kind: 'BootInstalledSystem', args: { kexec: 'never' } };
+  await server.api('POST', `/api/provisioning/machines/${uuid}/commands/`, body);
+  const booted = await found.event('command', ({ name, state }) => name === 'BootInstalledSystem' && state !== 'taken');
+  assert.equal(booted.state, 'done', booted.reason ?? '');
+  assert.match(booted.reason ?? '', new RegExp(`into the system on ${disk.device} by reboot: kexec was not wanted`));
+  await waitFor('the departure', () => found.left.length > 0);
+  assert.deepEqual(found.left, ['reboot']);
 });
 
 test('what the server has not acknowledged in time goes to the outbox of the installed system', async () => {
