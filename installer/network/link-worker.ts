@@ -21,6 +21,8 @@ export interface LinkHost {
   mayWork(link: LinkWorker): boolean;
   /** The working link's routes are the machine's; called again whenever something may have changed. */
   works(link: LinkWorker): Promise<void>;
+  /** The working link was doubted and does reach the server. */
+  confirmed(link: LinkWorker): void;
   /** The working link does not reach the server any more. */
   lost(link: LinkWorker): void;
   changed(link: LinkWorker): void;
@@ -232,8 +234,10 @@ export class LinkWorker implements AsyncDisposable {
   #onProbed(hasReached: boolean): void {
     const { host } = this.#options;
     if (this.#isWorking) {
-      if (hasReached) this.#isDoubted = false;
-      else if (this.#prober.problem !== null) host.lost(this);
+      if (hasReached) {
+        this.#isDoubted = false;
+        host.confirmed(this);
+      } else if (this.#prober.problem !== null) host.lost(this);
     } else if (hasReached && this.#restReason === null && this.route !== null) {
       this.#isWorking = host.mayWork(this);
     }

@@ -34,6 +34,8 @@ export class NetworkSearch implements Network, LinkHost {
   /** Of the search before: it is asked again before another takes its place. */
   #formerWinner: LinkWorker | null = null;
   #working: { readonly link: WorkingLink; readonly key: string } | null = null;
+  /** The working link is being asked again: nobody is told of it until it has answered. */
+  #isInDoubt = false;
   #fatal: ProvisionError | null = null;
 
   constructor(options: NetworkOptions, system: NetworkSystem) {
@@ -51,6 +53,7 @@ export class NetworkSearch implements Network, LinkHost {
   setProbe(probe: Probe | null): void {
     this.#probe = probe;
     this.#searchingSinceMs = performance.now();
+    this.#isInDoubt = this.#winner !== null;
     for (const worker of this.#workers.values()) worker.doubt();
   }
 
@@ -59,7 +62,7 @@ export class NetworkSearch implements Network, LinkHost {
       const either = AbortSignal.any([signal, this.#signal]);
       if (either.aborted) throw abortError(either);
       if (this.#fatal !== null) throw this.#fatal;
-      if (this.#working !== null) return this.#working.link;
+      if (this.#working !== null && !this.#isInDoubt) return this.#working.link;
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#waiting.delete(done);
@@ -73,6 +76,7 @@ export class NetworkSearch implements Network, LinkHost {
   }
 
   doubt(): void {
+    this.#isInDoubt = this.#winner !== null;
     this.#winner?.doubt();
   }
 
@@ -114,8 +118,15 @@ export class NetworkSearch implements Network, LinkHost {
     this.#setWorking({ link: { report: link.report(), description }, key });
   }
 
+  confirmed(link: LinkWorker): void {
+    if (link !== this.#winner) return;
+    this.#isInDoubt = false;
+    this.#wakeWaiting();
+  }
+
   lost(link: LinkWorker): void {
     if (link !== this.#winner) return;
+    this.#isInDoubt = false;
     this.#winner = null;
     this.#formerWinner = link;
     this.#searchingSinceMs = performance.now();

@@ -46,7 +46,7 @@ export interface WorkingLink {
 export interface Network extends AsyncDisposable {
   /** Looks for the server with this probe from now on; null: links come up and wait (no server is known yet). */
   setProbe(probe: Probe | null): void;
-  /** The winner; waits for it. */
+  /** The winner; waits for it, and while it is in doubt. */
   working(signal: AbortSignal): Promise<WorkingLink>;
   /** The server was lost: probes the winner again, and searches anew when it fails. */
   doubt(): void;
