@@ -104,3 +104,30 @@ test('the installed system answers every command that there is', () => {
   assert.deepEqual(Object.keys(handlers).sort(), [...commandKinds].sort());
   for (const kind of ['Reboot', 'PowerOff', 'CollectLogs'] as const) assert.ok('run' in handlers[kind]);
 });
+
+test('what is left to do after a command comes behind its outcome, and nothing else of its group runs meanwhile', async () => {
+  const order: string[] = [];
+  const left = Promise.withResolvers<void>();
+  const leaving = {
+    run: async (): Promise<CommandResult> => ({
+      state: 'done',
+      reason: null,
+      afterwards: async () => {
+        order.push(replies(frame.command_uuid).at(-1) ?? 'nothing');
+        await left.promise;
+        throw new ProvisionError('tool_failed', 'the machine stays');
+      },
+    }),
+  };
+  const { desk, replies, events } = open(handlersOf({ Reboot: leaving, PowerOff: leaving }));
+  const frame = command('Reboot', {}, '2026-11-20T12:00:00.000Z');
+  desk.take(frame);
+  await waitFor('the outcome', () => order.length > 0);
+  assert.deepEqual(order, ['done null']);
+  const second = command('PowerOff', {}, '2026-11-20T12:00:01.000Z');
+  desk.take(second);
+  assert.match(replies(second.command_uuid).join(), /^rejected busy: Reboot/);
+  left.resolve();
+  await waitFor('the problem', () => events.some((event) => event.kind === 'problem'));
+  assert.deepEqual(replies(frame.command_uuid), ['accepted null', 'done null'], 'the outcome stands');
+});
