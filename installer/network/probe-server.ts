@@ -75,11 +75,16 @@ async function askForCa(
   { server, timeoutMs, signal }: { readonly server: URL; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const url = new URL('/api/agent/ca', server);
+  let hasNoCa = false;
+  // A server with a given certificate has no CA of its own; that it is the right one, TLS has shown.
+  const refusal = (status: number): null => {
+    hasNoCa = status === 404;
+    return null;
+  };
   try {
-    await askServer(dispatcher, url, { method: 'GET', schema: caReplySchema, timeoutMs, signal });
+    await askServer(dispatcher, url, { method: 'GET', schema: caReplySchema, refusal, timeoutMs, signal });
   } catch (error) {
-    // A server with a given certificate has no CA of its own; that it is the right one, TLS has shown.
-    if (!(error instanceof ProvisionError && error.facts['status'] === 404)) throw error;
+    if (!hasNoCa) throw error;
   }
 }
 
