@@ -61,7 +61,9 @@ export async function runInstaller(options: RunInstallerOptions): Promise<void> 
     async (until) => await chooseServer({ choice, listDisks, emit, mediumWaitMs, given: parameters, signal: until }),
     async (until) => {
       const search = async () => await searchLocalDisks({ listDisks, signal: until, ...quiet(options) });
-      const key = await MachineKey.open({ stateDir: places.stateDir, emit, search, carried: carried.identity });
+      const key = MachineKey.open({ stateDir: places.stateDir, emit, search, carried: carried.identity });
+      // Waited for when the server is known; until then a failure must not end the process.
+      key.catch(() => undefined);
       await belongToServer(membership({ ...common, key, signal: until }));
     },
   ]);

@@ -22,7 +22,8 @@ import { troubleOf } from './trouble-of.ts';
 
 export interface BelongOptions {
   readonly choice: ServerChoice;
-  readonly key: MachineKey;
+  /** Looked for on the disks while the links come up. */
+  readonly key: Promise<MachineKey>;
   readonly network: Network;
   readonly probeOf: (server: EndpointConfig, clock: ProbeClock) => Probe;
   readonly board: TroubleBoard;
@@ -90,12 +91,13 @@ class Service {
 
   /** @throws ProvisionError `aborted`. */
   async run(): Promise<never> {
-    const { network, board, key } = this.#options;
+    const { network, board } = this.#options;
     board.clear('server', 'approval', 'token');
     network.setProbe(this.#watchedProbe());
+    const key = await this.#options.key;
     await network.working(this.#signal);
     for (;;) {
-      await this.#runAgent(key.identity ?? (await this.#enrol()));
+      await this.#runAgent(key, key.identity ?? (await this.#enrol(key)));
     }
   }
 
@@ -122,8 +124,8 @@ class Service {
     return new ProvisionError('server_unreachable', `the server ${host} cannot be reached by any link yet`);
   }
 
-  async #enrol(): Promise<MachineIdentity> {
-    const { key, choice, board, emit, setClock, hardware, timings } = this.#options;
+  async #enrol(key: MachineKey): Promise<MachineIdentity> {
+    const { choice, board, emit, setClock, hardware, timings } = this.#options;
     await using endpoint = new ServerEndpoint({
       config: this.#config,
       setClock,
@@ -153,10 +155,10 @@ class Service {
   }
 
   /** Until the server does not know the machine by this key. */
-  async #runAgent(identity: MachineIdentity): Promise<void> {
+  async #runAgent(key: MachineKey, identity: MachineIdentity): Promise<void> {
     const options = this.#options;
     const config = this.#config;
-    const { outbox, ledger, hardware, setClock, board, choice, log, emit, key, timings } = options;
+    const { outbox, ledger, hardware, setClock, board, choice, log, emit, timings } = options;
     try {
       await runAgent({
         ...{ mode: 'installer', config, identity, outbox, ledger, setClock, hardware, signal: this.#signal },
@@ -198,7 +200,8 @@ class Service {
 
   #trouble(subject: TroubleSubject, error: ProvisionError, retryInMs: number | null): void {
     this.#show(subject, error, retryInMs);
-    if (error.kind === 'transient') this.#options.network.doubt();
+    // A server that answers, whatever it says, is one that the link reaches.
+    if (error.code === 'server_unreachable' || error.code === 'link_lost') this.#options.network.doubt();
   }
 
   #show(subject: TroubleSubject, error: ProvisionError, retryInMs: number | null): void {
