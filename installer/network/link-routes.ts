@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProvisionError } from '../../core/base/errors.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { ip, listWithIp, tryIp } from './ip-command.ts';
 import type { Lease4 } from './parse-lease.ts';
@@ -117,10 +118,20 @@ export async function pointRule(address: string, table: string, signal: AbortSig
 /** Removes the rules that lead to a table, or, without one, all that an installer before this one left. */
 export async function removeRules(table: string | null, signal: AbortSignal): Promise<void> {
   for (const family of ['-4', '-6']) {
-    const rules = await listWithIp([family, 'rule', 'show', 'priority', rulePriority], ruleSchema, signal);
+    const rules = await listRules(family, signal);
     for (const rule of rules) {
       if (table === null || rule.table === table) await removeRule(family, rule.src, rule.table ?? 'main', signal);
     }
+  }
+}
+
+/** None for a family that the kernel has no rules for: the other one still leads to the server. */
+async function listRules(family: string, signal: AbortSignal): Promise<z.infer<typeof ruleSchema>[]> {
+  try {
+    return await listWithIp([family, 'rule', 'show', 'priority', rulePriority], ruleSchema, signal);
+  } catch (error) {
+    if (!(error instanceof ProvisionError && error.code === 'tool_failed')) throw error;
+    return [];
   }
 }
 
