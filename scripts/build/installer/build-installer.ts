@@ -23,6 +23,7 @@ import { linkKernel } from '../kernel/link-kernel.ts';
 import { cacheDir, distDir, repoDir } from '../paths.ts';
 import { installerRoot } from './installer-root.ts';
 import { makeIso } from './make-iso.ts';
+import { describeDifference, recordPackages } from './recorded-packages.ts';
 import { secondStage } from './second-stage.ts';
 
 export interface BuildInstallerOptions {
@@ -30,6 +31,8 @@ export interface BuildInstallerOptions {
   readonly signal: AbortSignal;
   /** Take today's Debian packages, not those of the last build. */
   readonly refresh?: boolean;
+  /** Write down the packages that are taken as those that everybody should have. */
+  readonly record?: boolean;
 }
 
 export interface BuiltInstaller {
@@ -59,6 +62,9 @@ export async function buildInstaller(options: BuildInstallerOptions): Promise<Bu
     const bundleDir = join(work, 'bundle');
     await timed('binary', () => takeBundle(bundleDir));
     const root = await timed('Debian packages', () => installerRoot(options));
+    if (options.record === true) recordPackages(root.packages);
+    const difference = describeDifference(root.packages);
+    if (difference !== null) print(difference);
     const firmware = await timed('firmware', () => installerFirmware(options));
     const key = inputKey({ root, bundleDir, firmware });
     if (existsSync(result.vmlinuz) && existsSync(result.iso) && readKey() === key) return { ...result, isNew: false };

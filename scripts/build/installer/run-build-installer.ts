@@ -13,12 +13,21 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 const startedMs = performance.now();
 try {
   const { values } = parseArgs({
-    options: { refresh: { type: 'boolean', default: false }, quiet: { type: 'boolean', default: false } },
+    options: {
+      refresh: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
+    },
   });
   const print = (line: string): void => {
     if (!values.quiet) console.error(line);
   };
-  const result = await buildInstaller({ print, signal: controller.signal, refresh: values.refresh });
+  const result = await buildInstaller({
+    print,
+    signal: controller.signal,
+    refresh: values.refresh,
+    record: values.record,
+  });
   const files = [result.vmlinuz, result.iso].map(
     (file) => `${relative(process.cwd(), file)} (${(statSync(file).size / 1e6).toFixed(1)} MB)`,
   );
