@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
+import type { RegistryCredentials } from '../../core/oci/auth.ts';
 import type { TokenServer } from '../fakes/token-server.ts';
 import { freePort, type Resources, waitFor } from '../resources.ts';
 import type { Certificates } from './certificates.ts';
@@ -21,6 +22,8 @@ export interface Registry {
 export interface RegistryOptions {
   readonly tls?: Certificates;
   readonly tokenAuth?: TokenServer;
+  /** Who may use it (HTTP Basic); without this and `tokenAuth`, everybody. */
+  readonly login?: RegistryCredentials;
 }
 
 /** Debian's docker-registry (distribution) on a free loopback port with a throw-away data directory. */
@@ -30,7 +33,9 @@ export async function startRegistry(resources: Resources, options: RegistryOptio
   const configFile = join(dir, 'config.yml');
   const host = `127.0.0.1:${await freePort()}`;
   await mkdir(dataDir);
-  await writeFile(configFile, JSON.stringify(configOf(host, dataDir, options)));
+  const htpasswdFile = join(dir, 'htpasswd');
+  if (options.login !== undefined) await writeFile(htpasswdFile, await htpasswdLine(options.login));
+  await writeFile(configFile, JSON.stringify(configOf(host, { dataDir, htpasswdFile }, options)));
   const log: string[] = [];
   const child = resources.spawn('docker-registry', ['serve', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
   child.stderr?.on('data', (chunk: Buffer) => {
@@ -46,7 +51,9 @@ export async function startRegistry(resources: Resources, options: RegistryOptio
     dataDir,
     push: async (source, nameAndTag, { docker } = {}) => {
       const form = docker ? ['--format', 'v2s2'] : ['--preserve-digests'];
-      const flags = ['--insecure-policy', 'copy', '--all', '--quiet', '--dest-tls-verify=false', ...form];
+      const { login } = options;
+      const who = login === undefined ? [] : [`--dest-creds=${login.username}:${login.password}`];
+      const flags = ['--insecure-policy', 'copy', '--all', '--quiet', '--dest-tls-verify=false', ...form, ...who];
       await runCommand('skopeo', [...flags, source, `docker://${host}/${nameAndTag}`]);
       return `${host}/${nameAndTag}`;
     },
@@ -54,8 +61,12 @@ export async function startRegistry(resources: Resources, options: RegistryOptio
 }
 
 // The configuration is YAML, of which JSON is a part.
-function configOf(host: string, dataDir: string, { tls, tokenAuth }: RegistryOptions): object {
-  const auth = tokenAuth && {
+function configOf(
+  host: string,
+  { dataDir, htpasswdFile }: { readonly dataDir: string; readonly htpasswdFile: string },
+  { tls, tokenAuth, login }: RegistryOptions,
+): object {
+  const token = tokenAuth && {
     token: {
       realm: tokenAuth.realm,
       service: tokenAuth.service,
@@ -63,6 +74,7 @@ function configOf(host: string, dataDir: string, { tls, tokenAuth }: RegistryOpt
       rootcertbundle: tokenAuth.certFile,
     },
   };
+  const auth = token ?? (login && { htpasswd: { realm: 'test', path: htpasswdFile } });
   return {
     version: 0.1,
     log: { level: 'warn' },
@@ -70,6 +82,13 @@ function configOf(host: string, dataDir: string, { tls, tokenAuth }: RegistryOpt
     http: { addr: host, ...(tls ? { tls: { certificate: tls.certFile, key: tls.keyFile } } : {}) },
     ...(auth ? { auth } : {}),
   };
+}
+
+/** Only bcrypt is taken; Perl's crypt is that of libcrypt, which knows it (crypt(5)). */
+async function htpasswdLine({ username, password }: RegistryCredentials): Promise<string> {
+  const script = 'chomp(my $p = <STDIN>); print crypt($p, q($2b$05$abcdefghijklmnopqrstuu))';
+  const { stdout } = await runCommand('perl', ['-e', script], { input: `${password}\n` });
+  return `${username}:${stdout}\n`;
 }
 
 // 200, or 401 where a token is wanted.

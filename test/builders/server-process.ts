@@ -16,6 +16,8 @@ export interface ServerProcessOptions {
   readonly adminToken?: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** Host names that only this server resolves, each with its address: it gets an /etc/hosts of its own. */
+  readonly hosts?: Readonly<Record<string, string>>;
 }
 
 export interface Ending {
@@ -58,7 +60,7 @@ export async function startServerProcess(
     await child.kill('SIGKILL');
   });
   await child.ready();
-  const port = Number(/address +https?:\/\/127\.0\.0\.1:(\d+)/.exec(child.stdout)?.[1]);
+  const port = options.port ?? Number(/address +https?:\/\/127\.0\.0\.1:(\d+)/.exec(child.stdout)?.[1]);
   const url = `${isPlain ? 'http' : 'https'}://127.0.0.1:${port}`;
   const adminToken = /dur_[\w-]{43}/.exec(child.stdout)?.[0] ?? options.adminToken ?? '';
   const caFile = join(dataDir, 'ca.crt');
@@ -92,9 +94,11 @@ class Child {
   readonly #ended: Promise<Ending>;
 
   constructor(options: ServerProcessOptions, dataDir: string, port: number) {
-    const [file, first] = options.binary === undefined ? fromSource : [options.binary, []];
+    const program = options.binary === undefined ? fromSource : [options.binary];
     const listen = ['--data-dir', dataDir, '--listen', `127.0.0.1:${port}`];
-    this.#process = spawn(file, [...first, 'server', 'run', ...listen, ...(options.args ?? [])], {
+    const command = [...program, 'server', 'run', ...listen, ...(options.args ?? [])];
+    const [file = '', ...args] = options.hosts === undefined ? command : [...withHosts(options.hosts), ...command];
+    this.#process = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
@@ -134,7 +138,18 @@ class Child {
   }
 }
 
-const fromSource: [string, string[]] = [
+/** Runs what follows with further lines in /etc/hosts, seen by nobody else (a mount namespace); every part of it execs. */
+function withHosts(hosts: Readonly<Record<string, string>>): string[] {
+  const lines = Object.entries(hosts).map(([name, address]) => `${address} ${name}`);
+  // The file is gone from its folder once it is mounted: nothing is left behind.
+  const script =
+    'file=$(mktemp) && { cat /etc/hosts; printf "%s\\n" "$1"; } >"$file" && ' +
+    'mount --bind "$file" /etc/hosts && rm "$file" && shift && exec "$@"';
+  return ['unshare', '--mount', 'sh', '-c', script, 'with-hosts', lines.join('\n')];
+}
+
+const fromSource: readonly string[] = [
   join(repoDir, 'node_modules/.bin/node'),
-  ['--disable-warning=ExperimentalWarning', join(repoDir, 'cli/main.ts')],
+  '--disable-warning=ExperimentalWarning',
+  join(repoDir, 'cli/main.ts'),
 ];

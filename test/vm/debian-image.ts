@@ -17,11 +17,17 @@ export interface PushedImage {
   readonly guestReference: string;
 }
 
-/** The image of the recipe debian-12 as it stands now, built unless it is there, in a registry of this test's own. */
-export async function pushDebianImage(resources: Resources): Promise<PushedImage> {
+/** The image of the recipe debian-12 as it stands now, built unless it is there: `oci:DIR`. */
+export async function buildDebianImage(): Promise<string> {
   await runCommand(join(repo, 'scripts/build-image'), ['debian-12']);
+  return `oci:${join(repo, 'dist/images/debian-12')}`;
+}
+
+/** That image in a registry of this test's own. */
+export async function pushDebianImage(resources: Resources): Promise<PushedImage> {
+  const source = await buildDebianImage();
   const registry = await startRegistry(resources);
-  const reference = await registry.push(`oci:${join(repo, 'dist/images/debian-12')}`, 'debian:12');
+  const reference = await registry.push(source, 'debian:12');
   return { registry, reference, guestReference: reference.replace('127.0.0.1', '10.0.2.2') };
 }
 

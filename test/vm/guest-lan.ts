@@ -21,6 +21,8 @@ export interface DhcpOptions {
   /** Default true; false: an address and no way anywhere else. */
   readonly hasRouter?: boolean;
   readonly hasIpv4?: boolean;
+  /** Names that its DNS server knows, which it names to its clients; default: it has none. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Further options of dnsmasq. */
   readonly args?: readonly string[];
 }
@@ -89,13 +91,15 @@ export class GuestLan {
       '--pid-file=',
       '--conf-file=/dev/null',
     ];
-    const place = [`--interface=${tap}`, '--except-interface=lo', '--bind-dynamic', '--port=0', '--user=root'];
+    const place = [`--interface=${tap}`, '--except-interface=lo', '--bind-dynamic', '--user=root'];
+    const hosts = Object.entries(options.names ?? {}).map(([name, address]) => `--host-record=${name},${address}`);
+    const dns = options.names === undefined ? ['--port=0'] : ['--no-resolv', '--no-hosts', ...hosts];
     const range = `--dhcp-range=${subnet}.10,${subnet}.99,255.255.255.0,1h`;
     // An option without value is not sent, which dnsmasq would do by itself (dnsmasq(8), --dhcp-option).
     const router = options.hasRouter === false ? ['--dhcp-option=option:router'] : [];
     const how = ['--keep-in-foreground', '--no-ping', '--dhcp-authoritative', '--log-dhcp'];
     const v4 = options.hasIpv4 === false ? [] : [range, ...router];
-    const args = [...how, ...files, ...place, ...v4, ...(options.args ?? [])];
+    const args = [...how, ...files, ...place, ...dns, ...v4, ...(options.args ?? [])];
     const child = this.#resources.spawn('ip', ['netns', 'exec', this.netns, 'dnsmasq', ...args]);
     await waitFor('dnsmasq to be up', () => {
       const log = readFileSync(logFile, 'utf8');
@@ -118,11 +122,12 @@ export class GuestLan {
 
   /** Makes the server, which listens on this host's loopback, answer in the namespace under 10.77.0.1. */
   async join(server: InstallerServer): Promise<void> {
-    for (const port of [server.process.port, server.bootPort]) await this.#relay(port);
+    for (const port of [server.process.port, server.bootPort]) await this.relay(port);
   }
 
+  /** Makes a port of this host's loopback answer in the namespace under 10.77.0.1, by the same number. */
   // A socket file is in both namespaces: what is dialled in one comes out in the other.
-  async #relay(port: number): Promise<void> {
+  async relay(port: number): Promise<void> {
     const socketPath = join(this.#resources.tempDir(), 'relay.sock');
     const relay = createServer({ allowHalfOpen: true }, (inside) => {
       const outside = connect({ host: '127.0.0.1', port, allowHalfOpen: true });

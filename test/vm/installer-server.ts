@@ -2,7 +2,7 @@ import { runCommand } from '../../core/base/run-command.ts';
 import { type Approval, approvalSchema } from '../../protocol/api/approvals.ts';
 import type { BootstrapLifetime } from '../../protocol/api/bootstrap.ts';
 import { type Machine, machineListItemSchema, machineSchema } from '../../protocol/api/machines.ts';
-import { type ServerProcess, startServerProcess } from '../builders/server-process.ts';
+import { type ServerProcess, type ServerProcessOptions, startServerProcess } from '../builders/server-process.ts';
 import { freePort, type Resources } from '../resources.ts';
 import { assetsDir } from './installer-assets.ts';
 
@@ -19,6 +19,8 @@ export interface InstallerServer {
   url(host?: string): string;
   bootUrl(host?: string): string;
   token(lifetime?: BootstrapLifetime): Promise<string>;
+  /** Calls `/api/PATH` and gives the body. @throws Error for a status other than 2xx. */
+  api(method: string, path: string, body?: unknown): Promise<unknown>;
   /** Enters the code that a machine shows. */
   approve(code: string): Promise<Approval>;
   machines(): Promise<Machine[]>;
@@ -32,6 +34,9 @@ export interface InstallerServerOptions {
   readonly dataDir?: string;
   /** Further flags of `durantic server run`. */
   readonly args?: readonly string[];
+  /** Its first URL names this host, which is what installed systems are configured with; default: this host itself. */
+  readonly firstHost?: string;
+  readonly hosts?: ServerProcessOptions['hosts'];
 }
 
 export async function startInstallerServer(
@@ -39,33 +44,37 @@ export async function startInstallerServer(
   options: InstallerServerOptions = {},
 ): Promise<InstallerServer> {
   const [port, bootPort] = [await freePort(), await freePort()];
-  const hosts = ['127.0.0.1', userNetHost, lanHost];
+  const hosts = [...new Set([options.firstHost ?? '127.0.0.1', '127.0.0.1', userNetHost, lanHost])];
   const urls = hosts.flatMap((host) => ['--public-url', `https://${host}:${port}`]);
   const listen = ['--http-boot', `127.0.0.1:${bootPort}`, '--assets', assetsDir];
   const server = await startServerProcess(resources, {
     port,
     args: [...urls, ...listen, ...(options.args ?? [])],
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
   });
   const api = async (method: string, path: string, body?: unknown): Promise<unknown> => {
-    const reply = await server.api<unknown>(method, `/api/provisioning/${path}`, body);
+    const reply = await server.api<unknown>(method, `/api/${path}`, body);
     if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
     return reply.body;
   };
   return {
     process: server,
+    api,
     bootPort,
     url: (host = userNetHost) => `https://${host}:${port}`,
     bootUrl: (host = userNetHost) => `http://${host}:${bootPort}`,
     token: async (lifetime = '1d') =>
-      ((await api('POST', 'bootstrap-tokens/', { lifetime })) as { token: string }).token,
-    approve: async (code) => approvalSchema.parse(await api('POST', 'approvals/', { code })),
+      ((await api('POST', 'provisioning/bootstrap-tokens/', { lifetime })) as { token: string }).token,
+    approve: async (code) => approvalSchema.parse(await api('POST', 'provisioning/approvals/', { code })),
     machines: async () => {
       const list = machineListItemSchema
         .pick({ uuid: true })
         .array()
-        .parse(await api('GET', 'machines/'));
-      return await Promise.all(list.map(async ({ uuid }) => machineSchema.parse(await api('GET', `machines/${uuid}`))));
+        .parse(await api('GET', 'provisioning/machines/'));
+      return await Promise.all(
+        list.map(async ({ uuid }) => machineSchema.parse(await api('GET', `provisioning/machines/${uuid}`))),
+      );
     },
     downloadIso: async (file, { host, token }) => {
       const url = `http://${host}:${bootPort}/boot/installer.iso${token === null ? '' : `?token=${token}`}`;
@@ -73,8 +82,8 @@ export async function startInstallerServer(
       await runCommand('curl', ['-sS', '--fail', '--config', '-'], { input: config });
     },
     expect: async (macs) => {
-      const { uuid } = (await api('POST', 'known-machines/', { macs })) as { uuid: string };
-      await api('POST', `machines/${uuid}/install-mark`, {});
+      const { uuid } = (await api('POST', 'provisioning/known-machines/', { macs })) as { uuid: string };
+      await api('POST', `provisioning/machines/${uuid}/install-mark`, {});
     },
   };
 }
