@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DiskFacts } from '../disk/types.ts';
 import { blockFolder, exists, readAttribute, readBytes, type SystemRoots } from './sysfs.ts';
 
@@ -23,7 +23,8 @@ export async function readIdentity(name: string, roots: SystemRoots): Promise<Di
   const serial =
     (await readAttribute(join(folder, 'serial'))) ??
     (await readAttribute(join(device, 'serial'))) ??
-    (page80 === null ? null : textOf(page80.subarray(4)));
+    (page80 === null ? null : textOf(page80.subarray(4))) ??
+    (await usbSerial(device));
   const wwid = (await readAttribute(join(folder, 'wwid'))) ?? (await readAttribute(join(device, 'wwid')));
   const isGenericVendor = vendor === null || vendor === 'ATA' || vendor.startsWith('0x');
   return {
@@ -32,6 +33,18 @@ export async function readIdentity(name: string, roots: SystemRoots): Promise<Di
     serial,
     wwn: wwid === null ? null : normalizeWwn(wwid),
   };
+}
+
+/**
+ * The serial number that the USB device above a disk gives itself: Linux asks no disk behind a USB bridge for its VPD
+ * pages (drivers/usb/storage/scsiglue.c), and udev takes this one too.
+ */
+async function usbSerial(device: string): Promise<string | null> {
+  let folder = await realpath(device).catch(() => '/');
+  for (; /\/usb\d/.test(folder); folder = dirname(folder)) {
+    if (await exists(join(folder, 'idVendor'))) return await readAttribute(join(folder, 'serial'));
+  }
+  return null;
 }
 
 /** One spelling for `naa.5000…`, `eui.…`, `0x5000…` and `wwn-0x5000…`; other forms only in lower case. */

@@ -69,6 +69,13 @@ test('an NVMe disk with 4096-byte sectors, a virtio disk, a USB stick', async ()
     at: 'pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0',
     attributes: { removable: '1', 'device/vendor': 'SanDisk', 'device/model': 'Ultra Fit' },
   });
+  for (const [name, value] of [
+    ['2-1/idVendor', '0781'],
+    ['2-1/serial', '4C530001'],
+    ['serial', '0000:00:14.0'],
+  ]) {
+    system.sys(`devices/pci0000:00/0000:00:14.0/usb2/${name}`, `${value}`);
+  }
   const nvme = await readDisk('/dev/nvme0n1', system.roots);
   assert.deepEqual(
     [nvme.transport, nvme.serial, nvme.model, nvme.wwn, nvme.sectorBytes],
@@ -77,7 +84,10 @@ test('an NVMe disk with 4096-byte sectors, a virtio disk, a USB stick', async ()
   const virtio = await readDisk('/dev/vda', system.roots);
   assert.deepEqual([virtio.transport, virtio.serial, virtio.model, virtio.wwn], ['virtio', 'disk-1', null, null]);
   const usb = await readDisk('/dev/sdb', system.roots);
-  assert.deepEqual([usb.transport, usb.model, usb.removable], ['usb', 'SanDisk Ultra Fit', true]);
+  assert.deepEqual(
+    [usb.transport, usb.model, usb.removable, usb.serial],
+    ['usb', 'SanDisk Ultra Fit', true, '4C530001'],
+  );
 });
 
 test('sizes and starts of partitions are in 512-byte units, whatever the sector is', async () => {
