@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { describeError } from '../../core/base/describe-error.ts';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
+import { hideSecrets } from '../../core/base/hide-secrets.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { streamCommand } from '../../core/base/stream-command.ts';
 
@@ -32,7 +33,8 @@ const lineCharacters = 8 * 1024;
 
 /**
  * The newest lines of each source, oldest first, in pieces of at most 256 KiB (as JSON); each source begins with a line
- * that names it. A source that cannot be read says why in its place.
+ * that names it. A source that cannot be read says why in its place. Tokens and passwords are left out (failure row F27):
+ * the kernel's log holds its command line.
  * @throws ProvisionError `aborted`.
  */
 export async function* collectLogs(options: CollectLogsOptions): AsyncGenerator<string[]> {
@@ -115,7 +117,7 @@ async function fileLines(path: string, { since, mostBytes }: CollectLogsOptions)
 }
 
 function linesOf(text: string): string[] {
-  const lines = text.split('\n').map((line) => line.slice(0, lineCharacters));
+  const lines = text.split('\n').map((line) => hideSecrets(line).slice(0, lineCharacters));
   if (lines.at(-1) === '') lines.pop();
   return lines;
 }

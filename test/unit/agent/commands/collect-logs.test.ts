@@ -80,3 +80,15 @@ test('a source that cannot be read says so in its place; a file that is older th
   assert.deepEqual(pieces[1], [`== ${old}`]);
   assert.match(pieces[2]?.[1] ?? '', /^\(not to be read: .*folder cannot be read: EISDIR/);
 });
+
+test('F27 what the kernel was started with is told without its token', async () => {
+  const script = 'echo "[    0.000000] Command line: durantic.server=https://a:1 durantic.token=secret quiet"';
+  await using resources = new Resources();
+  const file = join(resources.tempDir(), 'dmesg');
+  writeFileSync(file, script);
+  const [piece] = await collect({ sources: { unit: null, files: [], programs: [['sh', file]] } });
+  assert.deepEqual(piece, [
+    `== sh ${file}`,
+    '[    0.000000] Command line: durantic.server=https://a:1 durantic.token=(hidden) quiet',
+  ]);
+});
