@@ -22,9 +22,9 @@ const timesSchema = z.object({
 const hook = `
   up() { cut -d ' ' -f 1 /proc/uptime; }
   stamp() { dmesg | sed -n "s/^\\[ *\\([0-9.]*\\)\\] durantic: $1.*/\\1/p" | head -n 1; }
-  until grep -aq '^ *durantic installer [0-9]' /dev/vcs1; do usleep 50000; done
+  until grep -aq '^ *durantic installer [0-9]' /dev/vcs1; do sleep 0.2; done
   screen=$(up)
-  until grep -q '"event":"enrolled"' /run/durantic/installer.log; do usleep 50000; done
+  until grep -q '"event":"enrolled"' /run/durantic/installer.log; do sleep 0.2; done
   enrolled=$(up)
   program=$(awk '{ printf "%.2f", $22 / 100 }' "/proc/$(cat /run/durantic/installer.pid)/stat")
   prove timing "{\\"first_stage\\":$(stamp 'first stage starts'),\\"second_stage\\":$(stamp 'second stage is mounted'),\\
