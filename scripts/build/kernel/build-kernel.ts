@@ -11,6 +11,7 @@ import { holdLock } from './hold-lock.ts';
 import { pruneKernelCache } from './prune-kernel-cache.ts';
 import { type KernelConfig, readKernelConfig } from './read-kernel-config.ts';
 import { type KernelPin, readKernelPin } from './read-kernel-pin.ts';
+import { removeIntermediates } from './remove-intermediates.ts';
 import { runMake } from './run-make.ts';
 import { builtStamp, seedObjectTree } from './seed-object-tree.ts';
 import { kernelSourceFolder, unpackKernelSource } from './unpack-kernel-source.ts';
@@ -84,6 +85,7 @@ async function buildKernel(context: BuildContext): Promise<KernelTree> {
     const estimate = isSeeded ? 'what the changed options reach' : '12 minutes on two cores';
     context.print(`compiling Linux ${tree.version} (${estimate}); follow it in ${logFile}`);
     await runMake({ ...tree, targets: ['bzImage'], logFile, signal: context.signal });
+    removeIntermediates(tree.objectFolder);
     const seconds = (performance.now() - startedMs) / 1000;
     writeFileSync(stamp, `${seconds.toFixed(0)}\n`);
     context.print(`compiled in ${formatDuration(seconds)}`);

@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -15,6 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { type BuildContext, type KernelTree, openKernelTree } from './build-kernel.ts';
 import { hashLargeFile } from './fetch-kernel-source.ts';
+import { removeIntermediates } from './remove-intermediates.ts';
 import { runMake } from './run-make.ts';
 
 export interface LinkedKernel {
@@ -76,19 +76,6 @@ function lastLinkFile(tree: KernelTree): string {
 function readLastLink(tree: KernelTree): LastLink | undefined {
   const file = lastLinkFile(tree);
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as LastLink) : undefined;
-}
-
-/** What every link makes anew, 0.6 GB with a large archive. */
-function removeIntermediates(objectFolder: string): void {
-  const compressed = join(objectFolder, 'arch/x86/boot/compressed');
-  const files = [
-    ...readdirSync(objectFolder)
-      .filter((name) => name.startsWith('.tmp_vmlinux'))
-      .map((name) => join(objectFolder, name)),
-    ...['vmlinux.unstripped', 'vmlinux.o', 'vmlinux'].map((name) => join(objectFolder, name)),
-    ...['vmlinux', 'vmlinux.bin', 'vmlinux.bin.gz', 'piggy.o'].map((name) => join(compressed, name)),
-  ];
-  for (const file of files) rmSync(file, { force: true });
 }
 
 function isZstd(file: string): boolean {
