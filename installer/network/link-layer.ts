@@ -26,6 +26,7 @@ export class LinkLayer {
   #learned: Learned = nothingLearned;
   #configuration: LinkConfiguration = noConfiguration;
   #carrierChangedMs = performance.now();
+  #askedMs = performance.now();
   #hadCarrier = false;
 
   constructor(identity: LinkIdentity, system: NetworkSystem, onChange: () => void) {
@@ -53,6 +54,11 @@ export class LinkLayer {
   /** Milliseconds since the carrier came or went. */
   get sinceCarrierMs(): number {
     return performance.now() - this.#carrierChangedMs;
+  }
+
+  /** Milliseconds since the network was asked for addresses last. */
+  get sinceAskedMs(): number {
+    return performance.now() - this.#askedMs;
   }
 
   get learned(): Learned {
@@ -86,7 +92,7 @@ export class LinkLayer {
       await this.#end();
       if (!isWorking) await this.#forget(signal);
       this.#hadCarrier ||= kernel.hasCarrier;
-      if (kernel.hasCarrier) this.#begin(kernel);
+      if (kernel.hasCarrier) this.#begin(kernel, { keepsInitial: false });
     }
     this.#learned = this.#setup?.learned ?? this.#learned;
     this.#configuration = linkConfiguration(plan, kernel, this.#learned);
@@ -97,13 +103,23 @@ export class LinkLayer {
     const { lease4 } = this.#learned;
     const lines4 = routes4(plan.statics.filter(has), lease4 !== null && has(lease4) ? lease4 : null);
     const lines6 = staticRoutes6(plan.statics);
-    const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
-    const learned6 = hasIpv6 ? await learnedRoutes6(kernel.name, signal) : [];
     await this.#table.set(4, lines4, signal);
-    await this.#table.set(6, [...learned6, ...lines6], signal);
+    // Not in a kernel without IPv6.
+    const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
+    if (hasIpv6) await this.#table.set(6, [...(await learnedRoutes6(kernel.name, signal)), ...lines6], signal);
     if (!isWorking) return;
     await this.#mainTable.set(4, lines4, signal);
-    await this.#mainTable.set(6, lines6, signal);
+    if (hasIpv6) await this.#mainTable.set(6, lines6, signal);
+  }
+
+  /**
+   * Asks the network again, as with a new cable: nothing tells when a switch's port was put into another VLAN, or what a DHCP
+   * server says was corrected. What the link has counts until somebody answers: connections may use it.
+   */
+  async askAgain(kernel: KernelLink): Promise<void> {
+    if (this.#setup === null) return;
+    await this.#end();
+    this.#begin(kernel, { keepsInitial: true });
   }
 
   /** Stops asking and takes addresses and routes away; the device stays on. */
@@ -120,9 +136,10 @@ export class LinkLayer {
     await this.#end();
   }
 
-  #begin(kernel: KernelLink): void {
+  #begin(kernel: KernelLink, { keepsInitial }: { readonly keepsInitial: boolean }): void {
     const { plan, device } = this.#identity;
     if (plan === null) return;
+    this.#askedMs = performance.now();
     this.#setup = new LinkSetup({
       device,
       macAddress: kernel.macAddress,
@@ -130,6 +147,7 @@ export class LinkLayer {
       plan,
       system: this.#system,
       initial: this.#learned,
+      keepsInitial,
       onChange: this.#onChange,
     });
   }

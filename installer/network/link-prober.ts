@@ -16,7 +16,7 @@ export class LinkProber {
   readonly #options: LinkProberOptions;
   #running: { readonly abort: AbortController; readonly done: Promise<void>; readonly key: string } | null = null;
   #notBeforeMs = 0;
-  #problem: string | null = null;
+  #problem: ProvisionError | null = null;
 
   constructor(options: LinkProberOptions) {
     this.#options = options;
@@ -24,7 +24,12 @@ export class LinkProber {
 
   /** What the last probe failed with; null before one has ended, and after one that did not fail. */
   get problem(): string | null {
-    return this.#problem;
+    return this.#problem?.message ?? null;
+  }
+
+  /** True when nothing answered the last probe: the network may be another one than the link's addresses are of. */
+  get isLost(): boolean {
+    return this.#problem?.code === 'server_unreachable' && this.#problem.facts['errno'] !== 'ECONNREFUSED';
   }
 
   /** Starts a probe unless one runs or its pause is not over; one by other addresses is begun anew. */
@@ -56,7 +61,7 @@ export class LinkProber {
       hasReached = !signal.aborted;
       this.#problem = null;
     } catch (cause) {
-      if (!signal.aborted) this.#problem = asProvisionError(cause).message;
+      if (!signal.aborted) this.#problem = asProvisionError(cause);
     }
     this.#running = null;
     this.#notBeforeMs = signal.aborted ? 0 : performance.now() + retryMs;

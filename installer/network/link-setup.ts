@@ -1,5 +1,5 @@
 import { abortError, sleep } from '../../core/base/abort.ts';
-import { asProvisionError, type ProvisionError } from '../../core/base/errors.ts';
+import { asProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import type { AddressPlan, StaticAddress } from './address-plan.ts';
 import { runDhcp4, runDhcpcd6 } from './dhcp-clients.ts';
@@ -10,12 +10,14 @@ import { type Facts6, type Lease4, noFacts6 } from './parse-lease.ts';
 /** What a link was told by its network since its carrier came. */
 export interface Learned {
   readonly lease4: Lease4 | null;
+  /** When the lease is over, by `performance.now()`. */
+  readonly lease4EndsMs: number;
   readonly facts6: Facts6;
   /** Why an address cannot be had, a sentence without full stop; it is tried again all the same. */
   readonly problem: string | null;
 }
 
-export const nothingLearned: Learned = { lease4: null, facts6: noFacts6, problem: null };
+export const nothingLearned: Learned = { lease4: null, lease4EndsMs: 0, facts6: noFacts6, problem: null };
 
 export interface LinkSetupOptions {
   readonly device: string;
@@ -25,6 +27,8 @@ export interface LinkSetupOptions {
   readonly system: NetworkSystem;
   /** Of before a short loss of the carrier: counts until it is renewed or nobody answers. */
   readonly initial: Learned;
+  /** True: what came before counts to its end when nobody answers, since somebody may use it. */
+  readonly keepsInitial: boolean;
   readonly onChange: () => void;
 }
 
@@ -52,7 +56,8 @@ export class LinkSetup implements AsyncDisposable {
       });
     }
     if (plan.dhcp6 !== 'never' || plan.advertisements !== 'ignored') {
-      this.#keep(async () => await runDhcpcd6(client, (facts6) => this.#learn({ facts6 })));
+      // In a kernel without IPv6 it ends at once; DHCPv4 has its own sentence.
+      this.#keep(async () => await runDhcpcd6(client, (facts6) => this.#learn({ facts6 })), { isQuiet: plan.dhcp4 });
     }
   }
 
@@ -73,7 +78,7 @@ export class LinkSetup implements AsyncDisposable {
   }
 
   /** Starts something that never ends by itself, again whenever it does. */
-  #keep(run: () => Promise<void>): void {
+  #keep(run: () => Promise<void>, { isQuiet }: { readonly isQuiet: boolean } = { isQuiet: false }): void {
     const { signal } = this.#ending;
     const loop = async (): Promise<void> => {
       while (!signal.aborted) {
@@ -81,7 +86,7 @@ export class LinkSetup implements AsyncDisposable {
           await run();
         } catch (cause) {
           if (signal.aborted) return;
-          this.#learn({ problem: sentenceOf(asProvisionError(cause)) });
+          if (!isQuiet) this.#learn({ problem: asProvisionError(cause).message });
         }
         await sleep(this.#options.system.times.clientRestartMs, signal).catch(() => undefined);
       }
@@ -91,7 +96,7 @@ export class LinkSetup implements AsyncDisposable {
 
   #enqueue(change: () => Promise<void>): void {
     this.#queue = this.#queue.then(change).catch((cause: unknown) => {
-      this.#learn({ problem: sentenceOf(asProvisionError(cause)) });
+      this.#learn({ problem: asProvisionError(cause).message });
     });
   }
 
@@ -99,7 +104,7 @@ export class LinkSetup implements AsyncDisposable {
     const { device, plan, largestMtuBytes } = this.#options;
     const { signal } = this.#ending;
     const before = this.#learned.lease4;
-    if (signal.aborted) return;
+    if (signal.aborted || (lease === null && this.#isKept())) return;
     if (lease !== null) {
       const address = `${lease.address}/${lease.prefixLength}`;
       await ip(['-4', 'address', 'replace', address, 'dev', device, 'noprefixroute'], signal);
@@ -110,7 +115,14 @@ export class LinkSetup implements AsyncDisposable {
     if (before !== null && before.address !== lease?.address) {
       await tryIp(['-4', 'address', 'del', `${before.address}/${before.prefixLength}`, 'dev', device], signal);
     }
-    this.#learn({ lease4: lease, problem: null });
+    const lease4EndsMs = lease === null ? 0 : performance.now() + lease.seconds * 1000;
+    this.#learn({ lease4: lease, lease4EndsMs, problem: null });
+  }
+
+  #isKept(): boolean {
+    const { keepsInitial, initial } = this.#options;
+    const { lease4, lease4EndsMs } = this.#learned;
+    return keepsInitial && lease4 === initial.lease4 && performance.now() < lease4EndsMs;
   }
 
   /** Sets a given address as soon as nobody else has it, and then only waits for the end. */
@@ -138,8 +150,4 @@ export class LinkSetup implements AsyncDisposable {
 async function isTaken(address: string, device: string, signal: AbortSignal): Promise<boolean> {
   const args = ['arping', '-D', '-q', '-c', '1', '-w', '1', '-I', device, address];
   return (await runCommand('busybox', args, { signal, okExitCodes: [0, 1], timeoutMs: 10_000 })).exitCode === 1;
-}
-
-function sentenceOf(error: ProvisionError): string {
-  return error.message;
 }

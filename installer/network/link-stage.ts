@@ -14,7 +14,7 @@ export interface LinkSituation {
   readonly plan: AddressPlan | null;
   readonly hasAddress: boolean;
   readonly addressProblem: string | null;
-  /** Since the carrier came. */
+  /** Since the network was asked for addresses. */
   readonly askingMs: number;
   readonly hasReached: boolean;
   readonly hasProbe: boolean;

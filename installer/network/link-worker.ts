@@ -165,7 +165,7 @@ export class LinkWorker implements AsyncDisposable {
       plan: identity.plan,
       hasAddress: this.route !== null,
       addressProblem: layer.learned.problem,
-      askingMs: layer.sinceCarrierMs,
+      askingMs: layer.sinceAskedMs,
       hasReached: this.#isWorking,
       hasProbe: host.probe !== null,
       probeProblem: this.#prober.problem,
@@ -212,9 +212,16 @@ export class LinkWorker implements AsyncDisposable {
     const isWorking = this.#isWorking;
     await layer.follow(this.#kernel, isWorking, signal);
     if (isWorking) await this.#work(system.times.carrierGraceMs);
+    else if (this.#isAtWrongAddress()) await layer.askAgain(this.#kernel);
     else if (host.probe !== null && this.route !== null && host.waitsFor(this) === null) {
       this.#prober.start(host.probe, this.route);
     }
+  }
+
+  /** Nobody answers by what the network has said, and that is some time ago. */
+  #isAtWrongAddress(): boolean {
+    const { askAgainMs } = this.#options.system.times;
+    return this.#prober.isLost && this.route !== null && this.layer.sinceAskedMs >= askAgainMs;
   }
 
   async #work(carrierGraceMs: number): Promise<void> {

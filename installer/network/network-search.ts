@@ -115,6 +115,7 @@ export class NetworkSearch implements Network, LinkHost {
     await Promise.all(this.#others(link).map(async (other) => await other.atRest()));
     writeResolvConf(this.#system.resolvConf, nameservers, searchDomains);
     if (link !== this.#winner) return;
+    this.changed(link);
     this.#setWorking({ link: { report: link.report(), description }, key });
   }
 

@@ -20,6 +20,8 @@ export interface NetworkTimes {
   readonly setUpRetryMs: number;
   /** An address that another machine has is tried again after this time. */
   readonly conflictRetryMs: number;
+  /** How long after the network was asked it is asked again by a link whose addresses lead nowhere. */
+  readonly askAgainMs: number;
   /** How long nothing is said about an answer that is missing. */
   readonly firstComplaintMs: number;
 }
@@ -50,6 +52,7 @@ export const defaultNetworkSystem: NetworkSystem = {
     clientRestartMs: 2000,
     setUpRetryMs: 5000,
     conflictRetryMs: 10_000,
+    askAgainMs: 30_000,
     firstComplaintMs: 10_000,
   },
 };

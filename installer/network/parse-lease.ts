@@ -17,6 +17,8 @@ export interface Lease4 {
   /** Bytes. */
   readonly mtuBytes: number | null;
   readonly server: string | null;
+  /** How long it is good from the answer on; infinite where the server does not say. */
+  readonly seconds: number;
 }
 
 /** What the routers and DHCPv6 servers of a link say, as dhcpcd gathered it. */
@@ -46,6 +48,7 @@ export function parseLease4(facts: ClientFacts): Lease4 | null {
   if (!ipv4.safeParse(address).success) return null;
   const prefixLength = Number(facts.get('mask') ?? '32');
   const mtuBytes = Number(facts.get('mtu') ?? 'NaN');
+  const seconds = Number(facts.get('lease') ?? 'NaN');
   return {
     address,
     prefixLength: Number.isInteger(prefixLength) && prefixLength >= 0 && prefixLength <= 32 ? prefixLength : 32,
@@ -54,6 +57,7 @@ export function parseLease4(facts: ClientFacts): Lease4 | null {
     searchDomains: domains(facts.get('search') ?? facts.get('domain')),
     mtuBytes: Number.isInteger(mtuBytes) && mtuBytes >= smallestMtuBytes && mtuBytes <= 65535 ? mtuBytes : null,
     server: words(facts.get('serverid')).find((word) => ipv4.safeParse(word).success) ?? null,
+    seconds: Number.isInteger(seconds) && seconds > 0 ? seconds : Number.POSITIVE_INFINITY,
   };
 }
 

@@ -143,4 +143,20 @@ describe('DHCP', { concurrency: 4 }, () => {
       ['no_carrier', 'asking', 'failed', 'probing', 'reached'],
     );
   });
+
+  test('a kernel that is told to do without IPv6', async () => {
+    await using resources = new Resources();
+    const network = await TestNetwork.create(resources, server.namespace, {
+      addresses: ['10.6.0.1/24'],
+      dnsmasq: null,
+    });
+    const machine = await InstallerMachine.create(resources);
+    for (const name of ['all', 'default']) await machine.namespace.set(`net.ipv6.conf.${name}.disable_ipv6`, '1');
+    machine.describe('eth0');
+    await network.plug(machine.namespace, 'eth0');
+    machine.start('', { server: server.url, pin: server.pin });
+    await machine.untilLink('eth0', { stage: 'asking', detail: /^no answer from a DHCP server/ });
+    await network.start(['dhcp-range=10.6.0.50,10.6.0.99,5m']);
+    await machine.untilWorking('eth0');
+  });
 });
