@@ -20,7 +20,7 @@ type Line =
   | { readonly kind: 'link'; readonly atMs: number; readonly link: LinkReport }
   | { readonly kind: 'gone'; readonly atMs: number; readonly name: string }
   | { readonly kind: 'working' | 'first'; readonly atMs: number; readonly working: WorkingLink | null }
-  | { readonly kind: 'clock' | 'ended'; readonly atMs: number }
+  | { readonly kind: 'clock' | 'answered' | 'ended'; readonly atMs: number }
   | { readonly kind: 'error'; readonly atMs: number; readonly message: string };
 
 const repoDir = new URL('../../', import.meta.url).pathname;

@@ -9,13 +9,17 @@ export interface ProbeConfig {
   readonly timeoutMs?: number;
 }
 
-/** The installer's own probe; a clock that would be set is only reported. */
+/** The installer's own probe; each success is said, and a clock that would be set is only reported. */
 export function probePublicServer(config: ProbeConfig, say: (kind: string) => void): Probe {
-  return serverProbe({
+  const probe = serverProbe({
     server: new URL(config.server),
     pin: config.pin,
     proxy: config.proxy === undefined ? null : new URL(config.proxy),
     setClock: async () => say('clock'),
     timeoutMs: config.timeoutMs ?? 2000,
   });
+  return async (route, signal) => {
+    await probe(route, signal);
+    say('answered');
+  };
 }
