@@ -5,6 +5,8 @@ const lookAtDisk =
   'Look into the kernel log (dmesg) for the disk, replace the disk or its cable, then provision again.';
 const otherDisk = 'Name another disk, or correct this one, then provision again.';
 const registryLater = 'Check that the registry runs and that this network reaches it, then provision again.';
+const newToken = 'Approve the machine by the code on this screen, or boot it with a new token';
+const pin = 'durantic.pin=sha256:... (the server prints it when it starts)';
 const bug = 'This is a defect of durantic: please report it with this text.';
 
 /**
@@ -12,6 +14,22 @@ const bug = 'This is a defect of durantic: please report it with this text.';
  * installation. docs/errors.md says it for those who run durantic from a shell.
  */
 const advice: Partial<Readonly<Record<ErrorCode, string>>> = {
+  token_refused: `${newToken} of this server; the old one is tried again from time to time.`,
+  token_expired: `${newToken}; the old one is tried again from time to time.`,
+  approval_denied: 'An operator can still approve it: a new code is shown after a pause.',
+  server_unreachable: 'Check that the durantic server runs at this address and that no firewall is in between.',
+  server_error: 'Look into the log of the durantic server.',
+  server_rate_limited: 'Nothing needs to be done: the server has too much to do, and is asked again.',
+  server_answer_invalid: 'Check that the address is that of a durantic server, and not of a proxy or a login page.',
+  server_pin_mismatch: `Compare the pin with the one that the server printed; boot with the right ${pin}.`,
+  server_untrusted: `Boot with ${pin}, or type the address, a space and the pin here.`,
+  clock_wrong: `Set the clock in the firmware's setup, or boot with ${pin}: then the installer sets the clock itself.`,
+  machine_unknown: 'Nothing needs to be done: the machine enrols again with the same key.',
+  agent_refused:
+    'Check that the address is one of the --public-url of the server; otherwise another machine has this machine\'s place, which "durantic server adopt" settles.',
+  agent_replaced: 'Check whether a second machine was started from a copy of this disk.',
+  protocol_unsupported: "Boot the machine with the installer of this server's version.",
+  link_lost: 'Check the server and the network; the connection is made again by itself.',
   usage: 'Correct the parameters of the provision at the server, then provision again.',
   reference_invalid: 'Correct the name of the image at the server, then provision again.',
   image_not_found: 'Check the name and tag of the image, or push it, then provision again.',
@@ -21,7 +39,7 @@ const advice: Partial<Readonly<Record<ErrorCode, string>>> = {
   codec_unsupported: 'Compress the layers with zstd or gzip, push the image, then provision again.',
   root_partition_ambiguous: buildAgain,
   root_partition_missing: buildAgain,
-  root_filesystem_unsupported: 'Build the image with a root filesystem of ext4 or xfs, then provision again.',
+  root_filesystem_unsupported: 'Build the image with an ext4 root filesystem, then provision again.',
   sector_size_mismatch: 'Choose a disk or an image of the other sector size, then provision again.',
   disk_too_small: 'Choose a larger disk, then provision again.',
   firmware_mismatch: 'Change the boot mode (UEFI or BIOS) in the firmware setup, or use an image made for this one.',
@@ -32,14 +50,10 @@ const advice: Partial<Readonly<Record<ErrorCode, string>>> = {
   confirmation_required: 'Name the target disk, so that it is clear that it may be erased, then provision again.',
   not_implemented: 'This version of durantic cannot do it: use another image or a newer installer.',
   api_token_refused: 'Check the address of the server: it did not take this installer for one.',
-  server_answer_invalid: 'Check that the address is that of a durantic server, and not of a proxy or login page.',
   object_not_found: 'Boot again with a new token, or without one to be shown an approval code.',
   object_ambiguous: 'Use the full identifier at the server, then try again.',
   request_conflict: 'Look at this machine at the server: something else happened to it at the same time.',
   request_invalid: 'Use an installer of the same version as the server.',
-  token_refused: 'Boot with a token that the server knows, or without a token to be shown an approval code.',
-  token_expired: 'Make a new token at the server and boot with it, or boot without one to be shown an approval code.',
-  approval_denied: 'Somebody denied it at the server. Boot again to be shown a new code.',
   already_enrolled: 'Look at this machine at the server; delete it there if it is to be enrolled anew.',
   tool_missing: 'This installer is incomplete: use an installer image that was built whole.',
   tool_failed: 'Read the words of the program in the message; a shell (durantic.shell) lets you run it by hand.',
@@ -55,23 +69,12 @@ const advice: Partial<Readonly<Record<ErrorCode, string>>> = {
   injection_impossible: 'Provision without the agent, or use another base system.',
   already_running: 'Another installer or agent runs here: end it, or restart the machine.',
   tls_untrusted: "Give the registry's CA at the server, and check this machine's clock.",
-  server_untrusted: 'Boot with the pin that the server printed (durantic.pin=sha256:...), and check the clock.',
   command_not_done: 'Read the message; give the command again when the machine is ready for it.',
   asset_folder_unusable: 'Restart the machine: its memory file system is full or read-only.',
-  clock_wrong: "Set the clock in the firmware setup, or boot with durantic.pin= so that the server's time is taken.",
-  machine_unknown: 'The server has forgotten this machine: restart it to enrol it again.',
-  agent_refused: 'Use one of the public addresses of the server (durantic.server=), and restart to enrol again.',
-  agent_replaced: 'Another machine uses the identity of this one: remove it there, then restart this machine.',
-  protocol_unsupported: 'Use an installer of the same version as the server.',
   registry_unreachable: registryLater,
   registry_error: registryLater,
   registry_rate_limited: 'Wait some minutes, or use a mirror on your network, then provision again.',
   download_interrupted: 'Check the network between this machine and the registry, then provision again.',
-  server_unreachable:
-    'Check that the server runs, its address, cables, VLAN and firewall. It is tried again by itself.',
-  server_error: 'Read the log of the server. It is tried again by itself.',
-  server_rate_limited: 'Nothing: it is tried again by itself.',
-  link_lost: 'Nothing: it connects again by itself.',
   digest_mismatch: buildAgain,
   size_mismatch: buildAgain,
   diff_id_mismatch: buildAgain,
@@ -86,7 +89,6 @@ const advice: Partial<Readonly<Record<ErrorCode, string>>> = {
   read_back_mismatch: lookAtDisk,
   asset_damaged: 'The installer image is damaged: get it again and compare its SHA-256.',
   iso_block_invalid: 'The installer ISO is damaged: get it again from the server.',
-  server_pin_mismatch: 'Compare the pin with the one that the server prints when it starts. Nothing secret was sent.',
   device_io: lookAtDisk,
   device_full: 'Choose a larger disk, then provision again.',
   device_short_write: lookAtDisk,
