@@ -18,14 +18,19 @@ export function findProof(
   text: string,
   expected: { readonly test: string; readonly nonce: string },
 ): Proof | undefined {
+  for (const proof of proofsOf(text, expected.nonce)) if (proof.test === expected.test) return proof;
+  return undefined;
+}
+
+/** All proofs among the lines of the port, in their order. @throws Error as `findProof`. */
+export function* proofsOf(text: string, nonce: string): Generator<Proof> {
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   for (const line of lines.filter((each) => each.trim() !== '')) {
     const proof = parseProof(line);
-    if (proof.nonce !== expected.nonce) throw new Error(`a proof with a foreign nonce: ${line}`);
+    if (proof.nonce !== nonce) throw new Error(`a proof with a foreign nonce: ${line}`);
     if (!proof.done) throw new Error(`the guest says that ${proof.test} failed: ${JSON.stringify(proof.facts)}`);
-    if (proof.test === expected.test) return proof;
+    yield proof;
   }
-  return undefined;
 }
 
 function parseProof(line: string): Proof {
