@@ -136,6 +136,7 @@ test('the times of a machine that is not under test', () => {
       clientRestartMs: 2000,
       setUpRetryMs: 5000,
       conflictRetryMs: 10_000,
+      askAgainMs: 30_000,
       firstComplaintMs: 10_000,
     },
   });

@@ -16,6 +16,7 @@ const bound = {
   domain: 'lan.test',
   mtu: '1400',
   serverid: '10.1.0.1',
+  lease: '300',
 };
 
 test('a lease of DHCPv4', () => {
@@ -27,6 +28,7 @@ test('a lease of DHCPv4', () => {
     searchDomains: ['lan.test'],
     mtuBytes: 1400,
     server: '10.1.0.1',
+    seconds: 300,
   });
   const searched = parseLease4(facts({ ...bound, search: 'a.test b.test. ../etc x;y' }));
   assert.deepEqual(searched?.searchDomains, ['a.test', 'b.test']);
