@@ -43,6 +43,7 @@ describe('the way to the server is lost', { concurrency: 4 }, () => {
   test('a doubt without reason changes nothing', async () => {
     await using resources = new Resources();
     const { machine } = await start(resources, ['10.51.0']);
+    await machine.until('the first way to be told', () => machine.lines.some(({ kind }) => kind === 'first'));
     const before = machine.lines.length;
     machine.say('doubt');
     await machine.until('an answer', () => machine.lines.slice(before).some(({ kind }) => kind === 'answered'));
@@ -90,7 +91,7 @@ describe('the way to the server is lost', { concurrency: 4 }, () => {
     const { machine, networks } = await start(resources, ['10.54.0']);
     const [address] = machine.link('eth0')?.addresses ?? [];
     await networks[0]?.setCarrier('eth0', false);
-    await machine.untilLink('eth0', { stage: 'no_carrier', detail: /^no cable or the switch port is off$/ });
+    await machine.untilLink('eth0', { stage: 'no_carrier', detail: /^no cable, or the switch port is off$/ });
     assert.match(await machine.namespace.ip('-4', 'route', 'show', 'table', 'main'), /default/);
     await networks[0]?.setCarrier('eth0', true);
     await machine.untilLink('eth0', { stage: 'reached' });
@@ -103,7 +104,7 @@ describe('the way to the server is lost', { concurrency: 4 }, () => {
     const { machine, networks } = await start(resources, ['10.55.0', '10.56.0']);
     await networks[0]?.setCarrier('eth0', false);
     await machine.untilWorking('eth1');
-    await machine.untilLink('eth0', { stage: 'unused', detail: /^no cable or the switch port is off$/ });
+    await machine.untilLink('eth0', { stage: 'unused', detail: /^no cable, or the switch port is off$/ });
     const routes = await machine.namespace.ip('-4', 'route');
     assert.match(routes, /^default via 10\.56\.0\.1 dev eth1/m);
     assert.doesNotMatch(routes, /eth0/);

@@ -66,7 +66,7 @@ describe('many links', { concurrency: 4 }, () => {
     assert.ok(report.addresses.some((address) => address.startsWith('10.14.0.')));
     console.log(`won ${Date.now() - startedMs} ms after its DHCP server came`);
     for (const [name, detail] of [
-      ['eth0', /^no cable or the switch port is off$/],
+      ['eth0', /^no cable, or the switch port is off$/],
       ['eth1', /^no answer from a DHCP server/],
       ['eth2', noRoute('10.12.0')],
       ['eth3', silence],
@@ -98,7 +98,7 @@ describe('many links', { concurrency: 4 }, () => {
     machine.start('durantic.link_timeout=1', { server: server.url, pin: server.pin });
     const report = await machine.untilLink('eth0', {
       stage: 'no_carrier',
-      detail: /^no cable or the switch port is off$/,
+      detail: /^no cable, or the switch port is off$/,
     });
     await machine.until('the patience to be over', () => Date.now() > report.sinceMs + 1500);
     assert.equal(machine.link('eth0')?.stage, 'no_carrier');

@@ -38,8 +38,8 @@ test('the stage of a link and its sentence', () => {
   assert.equal(of({ waitsFor: 'leaves the lead to eth0' }), 'probing: leaves the lead to eth0');
   assert.equal(of({ hasReached: true }), 'reached');
   assert.equal(of({ probeProblem: 'has 192.0.2.7 but no route' }), 'failed: has 192.0.2.7 but no route');
-  assert.equal(of({ hasCarrier: false }), 'no_carrier: no cable or the switch port is off');
-  assert.equal(of({ hasCarrier: false, isSwitchedOn: false }), 'no_carrier: waits for the carrier');
+  assert.equal(of({ hasCarrier: false }), 'no_carrier: no cable, or the switch port is off');
+  assert.equal(of({ hasCarrier: false, isSwitchedOn: false }), 'no_carrier');
   assert.equal(of({ setUpProblem: 'ip exited with 2' }), 'failed: cannot be set up: ip exited with 2');
   assert.equal(of({ unusedBecause: 'eth1 reached the server first' }), 'unused: eth1 reached the server first');
 });
