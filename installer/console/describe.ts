@@ -14,7 +14,7 @@ export interface DisplayClock {
 
 const stageSentences: Readonly<Record<LinkStage, string>> = {
   unused: 'not used',
-  no_carrier: 'no cable, or the other side is off',
+  no_carrier: 'waits for the carrier',
   asking: 'asks for an address',
   // Whether a server is looked for already, the rest of the screen says.
   probing: 'has an address',
@@ -22,17 +22,20 @@ const stageSentences: Readonly<Record<LinkStage, string>> = {
   failed: 'failed, tries again',
 };
 
-/** Whether the sentence of the stage says something beside the detail. */
-const isReplacedByDetail: ReadonlySet<LinkStage> = new Set(['unused', 'failed']);
+/** Where the sentence of the stage says nothing beside the detail. */
+const isReplacedByDetail: ReadonlySet<LinkStage> = new Set(['unused', 'failed', 'no_carrier']);
+/** Where the detail, or nobody, says for how long. */
+const isTimeless: ReadonlySet<LinkStage> = new Set(['unused', 'failed', 'reached']);
 
 /**
  * What a link does: `asks for an address: no DHCP server has answered`.
  * @param clock With it, for how long: `asks for an address (12 s): no ...`.
  */
 export function describeStage({ stage, detail, sinceMs }: LinkReport, clock?: DisplayClock): string {
-  if (detail !== null && isReplacedByDetail.has(stage)) return detail;
-  const seconds = clock === undefined || stage === 'reached' ? null : secondsSince(sinceMs, clock);
+  const isTimed = clock !== undefined && !isTimeless.has(stage) && !(stage === 'asking' && detail !== null);
+  const seconds = isTimed ? secondsSince(sinceMs, clock) : null;
   const elapsed = seconds === null ? '' : ` (${formatDuration(Math.floor(seconds))})`;
+  if (detail !== null && isReplacedByDetail.has(stage)) return `${detail}${elapsed}`;
   return `${stageSentences[stage]}${elapsed}${detail === null ? '' : `: ${detail}`}`;
 }
 

@@ -14,6 +14,7 @@ import {
   describeStage,
   workingAddresses,
 } from './describe.ts';
+import { networkAdvice } from './network-advice.ts';
 
 /** One fact in words. Of the same key there is one at a time. */
 export interface Fact {
@@ -61,6 +62,8 @@ function networkFacts(state: InstallerState): Fact[] {
     const addresses = link.addresses.length === 0 ? '' : `, ${link.addresses.join(', ')}`;
     return fact(`link ${link.name}`, `${link.name} (${describeLink(link)}${addresses}): ${describeStage(link)}`);
   });
+  const advice = networkAdvice(state);
+  if (advice !== null) facts.push(fact('network advice', `What to do: ${advice}`));
   if (state.workingLink !== null) {
     const addresses = workingAddresses(state).join(', ');
     facts.push(fact('working', `network: ${state.workingLink}${addresses === '' ? '' : `, ${addresses}`}`));

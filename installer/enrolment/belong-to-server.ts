@@ -81,6 +81,8 @@ class Service {
   /** Refusals since the server last took the machine in. */
   #refusals = 0;
   #shownUuid: string | null = null;
+  /** Link → system error by which it does not reach the server. */
+  readonly #errnos = new Map<string, string>();
 
   constructor(options: BelongOptions, server: ServerSettings, signal: AbortSignal) {
     this.#options = options;
@@ -110,18 +112,23 @@ class Service {
       try {
         await probe(route, signal);
       } catch (error) {
-        if (!signal.aborted) this.#show('server', this.#byAnyLink(asProvisionError(error)), null);
+        if (!signal.aborted) this.#show('server', this.#byAnyLink(route.name, asProvisionError(error)), null);
         throw error;
       }
+      this.#errnos.clear();
       this.#options.board.clear('server');
     };
   }
 
   /** Why one link does not reach the server stands beside that link. */
-  #byAnyLink(error: ProvisionError): ProvisionError {
+  #byAnyLink(link: string, error: ProvisionError): ProvisionError {
     if (error.code !== 'server_unreachable') return error;
+    this.#errnos.set(link, String(error.facts['errno'] ?? ''));
+    const [errno, ...others] = new Set(this.#errnos.values());
     const { host } = new URL(this.#server.server);
-    return new ProvisionError('server_unreachable', `the server ${host} cannot be reached by any link yet`);
+    return new ProvisionError('server_unreachable', `the server ${host} cannot be reached by any link yet`, {
+      facts: { errno: others.length === 0 ? (errno ?? '') : '' },
+    });
   }
 
   async #enrol(key: MachineKey): Promise<MachineIdentity> {

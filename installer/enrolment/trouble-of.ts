@@ -18,9 +18,21 @@ const adviceWithPin: Partial<Readonly<Record<ErrorCode, string>>> = {
   server_untrusted: 'Check that the address is the right one: what answers there has not the key that the pin names.',
 };
 
+const noRouter = 'Let DHCP (or ip=) name a router that leads to the server, or correct the address of the server.';
+const notListening = 'Start the durantic server, or correct the port: its machine answers, but nothing listens there.';
+
+/** What is told by the system's error of a server that cannot be reached. */
+const adviceByErrno: Readonly<Record<string, string>> = {
+  EACCES: noRouter,
+  ENETUNREACH: noRouter,
+  EADDRNOTAVAIL: noRouter,
+  ECONNREFUSED: notListening,
+};
+
 /** An error that stands in the way, as a screen shows it: what happened, what to do, when it is tried again. */
 export function troubleOf(error: ProvisionError, { hasPin, retryInMs, now = Date.now }: TroubleFacts): Trouble {
-  const own = hasPin ? adviceWithPin[error.code] : undefined;
+  const byErrno = error.code === 'server_unreachable' ? adviceByErrno[String(error.facts['errno'])] : undefined;
+  const own = byErrno ?? (hasPin ? adviceWithPin[error.code] : undefined);
   return {
     code: error.code,
     what: describeError(error),

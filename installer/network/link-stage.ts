@@ -32,18 +32,13 @@ export interface StageReport {
   readonly detail: string | null;
 }
 
-export const waitsForCarrier = 'waits for the carrier';
-
 /** The stage and what a person is told about it. */
 export function linkStage(situation: LinkSituation): StageReport {
   const { unusedBecause, setUpProblem, hasCarrier, hasAddress, hasReached, hasProbe, probeProblem } = situation;
   if (unusedBecause !== null) return { stage: 'unused', detail: unusedBecause };
   if (setUpProblem !== null) return { stage: 'failed', detail: `cannot be set up: ${setUpProblem}` };
   if (!hasCarrier) {
-    return {
-      stage: 'no_carrier',
-      detail: situation.isSwitchedOn ? 'no cable or the switch port is off' : waitsForCarrier,
-    };
+    return { stage: 'no_carrier', detail: situation.isSwitchedOn ? 'no cable, or the switch port is off' : null };
   }
   if (!hasAddress) return asking(situation);
   if (hasReached) return { stage: 'reached', detail: null };

@@ -6,7 +6,7 @@ import { routeOf } from './link-configuration.ts';
 import type { LinkIdentity } from './link-identity.ts';
 import { LinkLayer } from './link-layer.ts';
 import { LinkProber } from './link-prober.ts';
-import { linkStage, type StageReport, waitsForCarrier } from './link-stage.ts';
+import { linkStage, type StageReport } from './link-stage.ts';
 import type { Probe, Route } from './network.ts';
 import type { NetworkSystem } from './network-system.ts';
 import type { KernelLink } from './read-kernel-links.ts';
@@ -99,7 +99,7 @@ export class LinkWorker implements AsyncDisposable {
     if (this.#restReason !== null || this.identity.excludedBecause !== null) return;
     const { stage, detail } = this.#situation();
     const hasReason = stage !== 'probing' || this.identity.isUsbGadget;
-    this.#restReason = (hasReason && detail !== waitsForCarrier ? detail : null) ?? because;
+    this.#restReason = (hasReason ? detail : null) ?? because;
     this.#isWorking = false;
     this.#atRest = Promise.withResolvers();
     this.#beginAnew();

@@ -6,6 +6,9 @@ import { type ProvisionEvent, type StepId, stepIds } from '../../protocol/provis
 export const sceneClock = { nowMs: Date.parse('2026-11-20T12:00:30Z'), uptimeSeconds: 42.4 };
 const startMs = sceneClock.nowMs - 30_000;
 
+/** As link-stage.ts says it. */
+const noCable = 'no cable, or the switch port is off';
+
 const provisionUuid = '0193a2f0-5b1c-7cc0-9b1e-6f3a2d1c4b5a';
 const machineUuid = '6f1e2d3c-4b5a-4978-8a6b-5c4d3e2f1a0b';
 
@@ -73,12 +76,12 @@ const disks: InstallerEvent = {
   ],
 };
 const links: InstallerEvent[] = [
-  link('eno1', { stage: 'no_carrier', macAddress: 'e4:43:4b:10:00:01', speedMbps: null }),
+  link('eno1', { stage: 'no_carrier', macAddress: 'e4:43:4b:10:00:01', speedMbps: null, detail: noCable }),
   link('eno2', {
     stage: 'asking',
     macAddress: 'e4:43:4b:10:00:02',
     isBootLink: true,
-    detail: 'no DHCP server has answered',
+    detail: 'no answer from a DHCP server for 10 s',
   }),
   link('ens1f0', {
     stage: 'failed',
@@ -86,7 +89,7 @@ const links: InstallerEvent[] = [
     speedMbps: 25_000,
     macAddress: '0c:42:a1:5e:20:10',
     addresses: ['10.9.0.17/24'],
-    detail: 'the server cannot be reached by it: no route to the host',
+    detail: 'has 10.9.0.17 but no route to the server durantic.example.net:7443',
   }),
   link('usb0', { driver: 'cdc_ether', isUsbGadget: true, stage: 'unused', speedMbps: null, detail: 'tried last' }),
 ].map((report) => ({ kind: 'link', link: report }));
@@ -184,7 +187,7 @@ export const scenes: Readonly<Record<string, readonly InstallerEvent[]>> = {
   network: base,
   'network-cable': [
     started,
-    { kind: 'link', link: link('eno1', { stage: 'no_carrier', speedMbps: null }) },
+    { kind: 'link', link: link('eno1', { stage: 'no_carrier', speedMbps: null, detail: noCable }) },
     server,
     { kind: 'rescue_shell', keys: 'Alt+F2' },
   ],

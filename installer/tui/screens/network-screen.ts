@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react';
+import { networkAdvice } from '../../console/network-advice.ts';
 import type { InstallerState } from '../../state/installer-state.ts';
-import { blank, line, strong } from '../elements.ts';
+import { blank, line, paragraph, strong } from '../elements.ts';
 import type { Room, View } from '../view.ts';
 import { links } from './links.ts';
 import { trouble } from './trouble.ts';
@@ -9,7 +10,8 @@ import { trouble } from './trouble.ts';
 export function networkScreen(state: InstallerState, view: View, room: Room): ReactElement[] {
   const { columns } = room;
   const title = state.server === null ? 'Network' : `Network: looking for the server by every link`;
-  const problem = trouble(state, view, columns);
+  const advice = networkAdvice(state);
+  const problem = advice === null ? trouble(state, view, columns) : paragraph(columns, `What to do: ${advice}`);
   const used = 2 + (problem.length === 0 ? 0 : problem.length + 1);
   const rows = Math.max(1, room.rows - used);
   const shown =

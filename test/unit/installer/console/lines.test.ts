@@ -32,7 +32,10 @@ function tellAll(scene: string): string {
 test('the same facts as on the screens: links, code, progress, failure with code and what to do', () => {
   const network = tellAll('network');
   assert.match(network, /^durantic installer 0\.1\.0 on Dell Inc\. PowerEdge R640, serial 7XK2M13, 64 GiB memory$/m);
-  assert.match(network, /^eno2 \(e4:43:4b:10:00:02, igb, 1 Gbit\/s, booted from it\): asks for an address: no DHCP/m);
+  assert.match(
+    network,
+    /^eno2 \(e4:43:4b:10:00:02, igb, 1 Gbit\/s, booted from it\): asks for an address: no answer from a DHCP/m,
+  );
   assert.match(network, /^disk \/dev\/sdb .*\(not a target: it is the boot medium\)$/m);
   assert.match(tellAll('approval'), /^\*{60}\n\* +APPROVAL CODE: {2}A3C-WXM +\*\n\*{60}\n.*approve A3C-WXM/m);
   const failed = tellAll('failed');
@@ -56,7 +59,8 @@ test('lines bear the time since the start, as those of the kernel do', () => {
 test('a fact is printed once, and again only after a minute when it comes back', () => {
   const told = new Told();
   const asking: InstallerEvent = { kind: 'link', link: link('eth0') };
-  const failed: InstallerEvent = { kind: 'link', link: link('eth0', { stage: 'failed', detail: 'no answer' }) };
+  const silent = { stage: 'failed', detail: 'no answer', addresses: ['192.0.2.7/24'] } as const;
+  const failed: InstallerEvent = { kind: 'link', link: link('eth0', silent) };
   assert.equal(told.event(1, asking).length, 1);
   assert.deepEqual(told.event(2, asking), []);
   assert.equal(told.event(3, failed).length, 1);

@@ -52,3 +52,12 @@ test('the most pressing trouble is shown, and the one below it when it is gone; 
     ['token_expired', 'server_unreachable', 'token_expired', null],
   );
 });
+
+test('what helps against a server that cannot be reached depends on what the links have found', () => {
+  const todo = (errno: string): string =>
+    troubleOf(new ProvisionError('server_unreachable', 'no', { facts: { errno } }), { hasPin: true, retryInMs: null })
+      .todo;
+  assert.match(todo('EACCES'), /^Let DHCP \(or ip=\) name a router/);
+  assert.match(todo('ECONNREFUSED'), /^Start the durantic server/);
+  assert.match(todo(''), /^Check that the durantic server runs/);
+});
