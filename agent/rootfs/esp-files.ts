@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 
 /** mtools refuses FAT variants that firmware takes (sector counts that do not match the geometry). */
@@ -27,7 +28,11 @@ export class EspFiles {
 
   /** Paths of all files, at any depth. */
   async list(): Promise<string[]> {
-    const { stdout } = await this.#run('mdir', ['-/', '-b', '-i', this.device, '::']);
+    const listing = this.#run('mdir', ['-/', '-b', '-i', this.device, '::']);
+    const { stdout } = await listing.catch((error: unknown) => {
+      if (isEmptyListing(error)) return { stdout: '' };
+      throw error;
+    });
     return stdout
       .split('\n')
       .filter((line) => line.startsWith('::') && !line.endsWith('/'))
@@ -76,4 +81,9 @@ export class EspFiles {
     const signal = this.#signal === undefined ? {} : { signal: this.#signal };
     return await runCommand(tool, args, { env, timeoutMs: 60_000, ...signal });
   }
+}
+
+/** mdir says this of a file system without any file or folder, and ends with 1. */
+function isEmptyListing(error: unknown): boolean {
+  return error instanceof ProvisionError && String(error.facts['stderr']).endsWith('File "::" not found');
 }

@@ -32,6 +32,16 @@ test('F42 random seed of the ESP and identity of the root are gone', async () =>
   assert.equal(readFileSync(join(disk.root, 'etc/machine-id'), 'utf8'), '');
 });
 
+test('F42 an ESP without any file, as that of an image for BIOS alone, has nothing to remove', async () => {
+  await using resources = new Resources();
+  const disk = await makeDiskFixture(resources, { espTree: {} });
+  const { scrubbed } = await scrubIdentity({ root: disk.root, espDevice: disk.espDevice }, quietContext);
+  assert.ok(
+    scrubbed.every((path) => !path.startsWith('esp:')),
+    scrubbed.join(),
+  );
+});
+
 test('F43 every text reference on root and ESP is rewritten; owner, mode, links and xattrs stay', async () => {
   await using resources = new Resources();
   const disk = await makeDiskFixture(resources, {
