@@ -27,6 +27,7 @@ const adviceByErrno: Readonly<Record<string, string>> = {
   ENETUNREACH: noRouter,
   EADDRNOTAVAIL: noRouter,
   ECONNREFUSED: notListening,
+  ECONNRESET: 'Look whether the durantic server runs behind what answers at this address (proxy, load balancer).',
 };
 
 /** An error that stands in the way, as a screen shows it: what happened, what to do, when it is tried again. */

@@ -29,7 +29,8 @@ export class LinkProber {
 
   /** True when nothing answered the last probe: the network may be another one than the link's addresses are of. */
   get isLost(): boolean {
-    return this.#problem?.code === 'server_unreachable' && this.#problem.facts['errno'] !== 'ECONNREFUSED';
+    const { code, facts } = this.#problem ?? { code: null, facts: {} };
+    return code === 'server_unreachable' && facts['errno'] !== 'ECONNREFUSED' && facts['errno'] !== 'ECONNRESET';
   }
 
   /** Starts a probe unless one runs or its pause is not over; one by other addresses is begun anew. */

@@ -113,6 +113,8 @@ function byThisLink(
     return because(`has ${own}, but ${hop} does not answer on this network`);
   }
   if (errno === 'ECONNREFUSED') return because(`${target} refuses the connection: nothing listens on that port`);
+  // What stands before a server that is away, such as a load balancer, accepts and then has nobody to hand over to.
+  if (errno === 'ECONNRESET') return because(`${target} closes the connection before it has answered`);
   if (errno === 'ETIMEDOUT' || /did not answer in time/.test(cause.message)) {
     return because(`${target} did not answer in ${Math.round(timeoutMs / 1000)} s by this link`);
   }
@@ -124,6 +126,7 @@ function innermostErrno(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return innermostErrno(error.errors[0]);
   if (!(error instanceof Error)) return '';
   const inner = error.cause === undefined ? '' : innermostErrno(error.cause);
-  const own = 'errno' in error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // A connection that ends within the TLS handshake has such a code, and no number.
+  const own = 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : '';
   return inner === '' ? own : inner;
 }

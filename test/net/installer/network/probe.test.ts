@@ -105,6 +105,15 @@ test('who refuses, is silent, has no address of the link’s kind or no name is 
     ...unreachable,
     message: `the server 127.0.0.1:${port} did not answer in 1 s by this link`,
   });
+  const closing = createTcpServer((socket) => void socket.on('error', () => undefined).destroy());
+  await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+  resources.defer('close the closing one', () => void closing.close());
+  const closingAddress = closing.address();
+  const closingPort = typeof closingAddress === 'object' ? closingAddress?.port : 0;
+  await assert.rejects(probe(`https://127.0.0.1:${closingPort}`), {
+    ...unreachable,
+    message: `the server 127.0.0.1:${closingPort} closes the connection before it has answered`,
+  });
   await assert.rejects(probe('https://[2001:db8::1]:8443'), {
     ...unreachable,
     message: '2001:db8::1 is an IPv6 address, and this link has none of that kind',
