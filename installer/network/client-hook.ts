@@ -28,6 +28,18 @@ export function hookPath(folder: string): string {
 }
 
 /**
+ * Ends the client with itself. The kernel's own signal at the parent's death (prctl(2), PR_SET_PDEATHSIG) is enough for
+ * this shell, but not for dhcpcd, which loses it when it gives up its rights.
+ */
+const guard = `pid='' stop=''
+trap 'stop=1; [ -z "$pid" ] || kill "$pid"' TERM
+"$@" & pid=$!
+[ -z "$stop" ] || kill "$pid"
+wait "$pid"; code=$?
+[ -z "$stop" ] || wait "$pid"
+exit "$code"`;
+
+/**
  * Runs a DHCP client until it ends or the signal is aborted, and gives what it tells its script. The client dies with
  * this process, also when that is killed: two clients on one link would fight.
  * Errors: ProvisionError `tool_missing`, `tool_failed`, `aborted`.
@@ -36,7 +48,8 @@ export async function* runClient(
   command: readonly [string, ...string[]],
   signal: AbortSignal,
 ): AsyncGenerator<ClientFacts> {
-  const stream = streamCommand('setpriv', ['--pdeathsig', 'TERM', '--', ...command], { signal });
+  const args = ['--pdeathsig', 'TERM', '--', 'sh', '-c', guard, 'guard', ...command];
+  const stream = streamCommand('setpriv', args, { signal });
   let rest = '';
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     // Addresses and names that matter are ASCII; latin1 never breaks a character in two.

@@ -15,6 +15,21 @@ export async function tryIp(args: readonly string[], signal: AbortSignal): Promi
   return exitCode === 0;
 }
 
+/**
+ * Runs several commands of one family with one start of `ip`, since starting a program is what takes time. As with `tryIp`,
+ * what cannot be done is left out.
+ */
+export async function tryIpBatch(
+  family: 4 | 6,
+  commands: readonly (readonly string[])[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (commands.length === 0) return;
+  const input = commands.map((words) => `${words.join(' ')}\n`).join('');
+  const args = [`-${family}`, '-force', '-batch', '-'];
+  await runCommand('ip', args, { signal, timeoutMs, input, okExitCodes: [0, 1, 2, 255] });
+}
+
 /** Runs `ip -json` and gives what it lists; nothing at all is an empty list. @throws ProvisionError as `ip`. */
 export async function listWithIp<T>(args: readonly string[], entry: z.ZodType<T>, signal: AbortSignal): Promise<T[]> {
   const { stdout } = await runCommand('ip', ['-json', ...args], { signal, timeoutMs, okExitCodes: [0, 2] });

@@ -1,13 +1,20 @@
 import { type LinkConfiguration, linkConfiguration, noConfiguration } from './link-configuration.ts';
 import type { LinkIdentity } from './link-identity.ts';
-import { LinkTable, learnedRoutes6, removeRules, routes4, staticRoutes6 } from './link-routes.ts';
+import { LinkTable, learnedRoutes6, type RouteLine, routes4, staticRoutes6 } from './link-routes.ts';
 import { type Learned, LinkSetup, nothingLearned } from './link-setup.ts';
 import type { NetworkSystem } from './network-system.ts';
 import { flushAddresses, prepareDevice } from './prepare-device.ts';
 import type { KernelLink } from './read-kernel-links.ts';
+import type { SourceRules } from './source-rules.ts';
 
 /** Numbers of the links' routing tables: far from those that people use. */
 const firstTable = 73_000_000;
+
+export interface LinkLayerOptions {
+  readonly system: NetworkSystem;
+  readonly rules: SourceRules;
+  readonly onChange: () => void;
+}
 
 /**
  * What one link has: its device, addresses and routes. It has addresses from the coming of the carrier to its going; its
@@ -17,11 +24,15 @@ export class LinkLayer {
   readonly tableId: string;
   readonly #identity: LinkIdentity;
   readonly #system: NetworkSystem;
+  readonly #rules: SourceRules;
   readonly #onChange: () => void;
   readonly #table: LinkTable;
   readonly #mainTable: LinkTable;
   #isPrepared = false;
   #isReleased = false;
+  /** It has had addresses. */
+  #isDirty = false;
+  #routes6: { readonly key: string; readonly lines: readonly RouteLine[] } = { key: '', lines: [] };
   #setup: LinkSetup | null = null;
   #learned: Learned = nothingLearned;
   #configuration: LinkConfiguration = noConfiguration;
@@ -29,9 +40,10 @@ export class LinkLayer {
   #askedMs = performance.now();
   #hadCarrier = false;
 
-  constructor(identity: LinkIdentity, system: NetworkSystem, onChange: () => void) {
+  constructor(identity: LinkIdentity, { system, rules, onChange }: LinkLayerOptions) {
     this.#identity = identity;
     this.#system = system;
+    this.#rules = rules;
     this.#onChange = onChange;
     this.tableId = String(firstTable + identity.hardware.index);
     this.#table = new LinkTable(identity.device, this.tableId);
@@ -106,7 +118,7 @@ export class LinkLayer {
     await this.#table.set(4, lines4, signal);
     // Not in a kernel without IPv6.
     const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
-    if (hasIpv6) await this.#table.set(6, [...(await learnedRoutes6(kernel.name, signal)), ...lines6], signal);
+    if (hasIpv6) await this.#table.set(6, [...(await this.#learnRoutes6(kernel, signal)), ...lines6], signal);
     if (!isWorking) return;
     await this.#mainTable.set(4, lines4, signal);
     if (hasIpv6) await this.#mainTable.set(6, lines6, signal);
@@ -139,6 +151,7 @@ export class LinkLayer {
   #begin(kernel: KernelLink, { keepsInitial }: { readonly keepsInitial: boolean }): void {
     const { plan, device } = this.#identity;
     if (plan === null) return;
+    this.#isDirty = true;
     this.#askedMs = performance.now();
     this.#setup = new LinkSetup({
       device,
@@ -152,6 +165,13 @@ export class LinkLayer {
     });
   }
 
+  /** Routes come and go with addresses and advertisements. */
+  async #learnRoutes6(kernel: KernelLink, signal: AbortSignal): Promise<readonly RouteLine[]> {
+    const key = JSON.stringify([kernel.addresses, this.#setup?.adviceCount]);
+    if (key !== this.#routes6.key) this.#routes6 = { key, lines: await learnedRoutes6(kernel.name, signal) };
+    return this.#routes6.lines;
+  }
+
   async #end(): Promise<void> {
     const setup = this.#setup;
     this.#setup = null;
@@ -160,8 +180,10 @@ export class LinkLayer {
 
   async #forget(signal: AbortSignal): Promise<void> {
     this.#learned = nothingLearned;
-    if (!this.#isPrepared) return;
-    await removeRules(this.tableId, signal);
+    this.#routes6 = { key: '', lines: [] };
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    await this.#rules.release(this.tableId, signal);
     await this.#mainTable.clear(signal);
     await this.#table.clear(signal);
     await flushAddresses(this.#identity.device, signal);

@@ -1,14 +1,11 @@
 import { z } from 'zod';
-import { ProvisionError } from '../../core/base/errors.ts';
 import type { AddressPlan } from './address-plan.ts';
-import { ip, listWithIp, tryIp } from './ip-command.ts';
+import { listWithIp, tryIpBatch } from './ip-command.ts';
 import type { Lease4 } from './parse-lease.ts';
 
 /** The arguments that follow `ip route replace`, without device and table. */
 export type RouteLine = readonly string[];
 
-/** Where lookups begin that have an address of a link as source; above the main table's 32766. */
-const rulePriority = '7300';
 const barrierMetric = '4294967295';
 
 /** IPv4 routes of a link: to its networks, and what its DHCP server or `ip=` names. */
@@ -81,62 +78,27 @@ export class LinkTable {
     const had = new Set(before.map((line) => line.join(' ')));
     if (installed !== undefined && wanted.size === had.size && [...wanted].every((line) => had.has(line))) return;
     const end = ['dev', this.#device, 'table', this.id, 'proto', 'static'];
-    for (const line of lines) await tryIp([`-${family}`, 'route', 'replace', ...line, ...end], signal);
-    for (const line of before) {
-      if (!wanted.has(line.join(' '))) await tryIp([`-${family}`, 'route', 'del', ...line, ...end], signal);
-    }
+    const removed = before.filter((line) => !wanted.has(line.join(' ')));
     // EACCES tells it from a network that says "unreachable" (ip-route(8), prohibit).
-    const barrier = ['prohibit', 'default', 'metric', barrierMetric, 'table', this.id];
-    if (this.id !== 'main') await ip([`-${family}`, 'route', 'replace', ...barrier], signal);
+    const barrier = ['route', 'replace', 'prohibit', 'default', 'metric', barrierMetric, 'table', this.id];
+    const commands = [
+      ...lines.map((line) => ['route', 'replace', ...line, ...end]),
+      ...removed.map((line) => ['route', 'del', ...line, ...end]),
+      ...(this.id === 'main' ? [] : [barrier]),
+    ];
+    await tryIpBatch(family, commands, signal);
     this.#installed.set(key, [...lines]);
   }
 
+  /** Takes back what was set. */
   async clear(signal: AbortSignal): Promise<void> {
     for (const family of [4, 6] as const) {
+      if (!this.#installed.has(String(family))) continue;
       if (this.id === 'main') await this.set(family, [], signal);
-      else await tryIp([`-${family}`, 'route', 'flush', 'table', this.id], signal);
+      else await tryIpBatch(family, [['route', 'flush', 'table', this.id]], signal);
     }
     this.#installed.clear();
   }
-}
-
-const ruleSchema = z.object({ src: z.string(), table: z.string().optional() });
-
-/** Lets lookups with this source address go to this table and to no other. */
-export async function pointRule(address: string, table: string, signal: AbortSignal): Promise<void> {
-  const family = address.includes(':') ? '-6' : '-4';
-  const rules = await listWithIp([family, 'rule', 'show', 'priority', rulePriority], ruleSchema, signal);
-  const own = rules.filter(({ src }) => src === address);
-  if (!own.some((rule) => rule.table === table)) {
-    await ip([family, 'rule', 'add', 'from', address, 'lookup', table, 'priority', rulePriority], signal);
-  }
-  for (const rule of own) {
-    if (rule.table !== table) await removeRule(family, address, rule.table ?? 'main', signal);
-  }
-}
-
-/** Removes the rules that lead to a table, or, without one, all that an installer before this one left. */
-export async function removeRules(table: string | null, signal: AbortSignal): Promise<void> {
-  for (const family of ['-4', '-6']) {
-    const rules = await listRules(family, signal);
-    for (const rule of rules) {
-      if (table === null || rule.table === table) await removeRule(family, rule.src, rule.table ?? 'main', signal);
-    }
-  }
-}
-
-/** None for a family that the kernel has no rules for: the other one still leads to the server. */
-async function listRules(family: string, signal: AbortSignal): Promise<z.infer<typeof ruleSchema>[]> {
-  try {
-    return await listWithIp([family, 'rule', 'show', 'priority', rulePriority], ruleSchema, signal);
-  } catch (error) {
-    if (!(error instanceof ProvisionError && error.code === 'tool_failed')) throw error;
-    return [];
-  }
-}
-
-async function removeRule(family: string, address: string, table: string, signal: AbortSignal): Promise<void> {
-  await tryIp([family, 'rule', 'del', 'from', address, 'lookup', table, 'priority', rulePriority], signal);
 }
 
 function maskedCidr(cidr: string): string {

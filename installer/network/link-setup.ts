@@ -41,6 +41,7 @@ export class LinkSetup implements AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #learned: Learned;
+  #adviceCount = 0;
   /** Changes of one link are made one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -57,8 +58,13 @@ export class LinkSetup implements AsyncDisposable {
     }
     if (plan.dhcp6 !== 'never' || plan.advertisements !== 'ignored') {
       // In a kernel without IPv6 it ends at once; DHCPv4 has its own sentence.
-      this.#keep(async () => await runDhcpcd6(client, (facts6) => this.#learn({ facts6 })), { isQuiet: plan.dhcp4 });
+      this.#keep(async () => await runDhcpcd6(client, (facts6) => this.#takeFacts6(facts6)), { isQuiet: plan.dhcp4 });
     }
+  }
+
+  /** How often routers and DHCPv6 servers have said something. */
+  get adviceCount(): number {
+    return this.#adviceCount;
   }
 
   get learned(): Learned {
@@ -98,6 +104,11 @@ export class LinkSetup implements AsyncDisposable {
     this.#queue = this.#queue.then(change).catch((cause: unknown) => {
       this.#learn({ problem: asProvisionError(cause).message });
     });
+  }
+
+  #takeFacts6(facts6: Facts6): void {
+    this.#adviceCount += 1;
+    this.#learn({ facts6 });
   }
 
   async #takeLease4(lease: Lease4 | null): Promise<void> {

@@ -10,6 +10,7 @@ import { linkStage, type StageReport } from './link-stage.ts';
 import type { Probe, Route } from './network.ts';
 import type { NetworkSystem } from './network-system.ts';
 import type { KernelLink } from './read-kernel-links.ts';
+import type { SourceRules } from './source-rules.ts';
 import { Wake } from './wake.ts';
 
 /** What a link asks of whoever holds all links. */
@@ -31,6 +32,7 @@ export interface LinkHost {
 export interface LinkWorkerOptions {
   readonly identity: LinkIdentity;
   readonly host: LinkHost;
+  readonly rules: SourceRules;
   readonly turns: AddressTurns;
   readonly system: NetworkSystem;
   /** How long a link may be silent before that counts as a failure. */
@@ -62,7 +64,7 @@ export class LinkWorker implements AsyncDisposable {
     const { identity, system, turns } = options;
     this.identity = identity;
     this.#options = options;
-    this.layer = new LinkLayer(identity, system, () => this.#wake.ring());
+    this.layer = new LinkLayer(identity, { system, rules: options.rules, onChange: () => this.#wake.ring() });
     const { probeTimeoutMs: timeoutMs, probeRetryMs: retryMs } = system.times;
     const onEnd = (hasReached: boolean): void => this.#onProbed(hasReached);
     this.#prober = new LinkProber({ turns, table: this.layer.tableId, timeoutMs, retryMs, onEnd });

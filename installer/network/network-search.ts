@@ -8,11 +8,11 @@ import { describeDevice } from './describe-device.ts';
 import { leadOver } from './lead.ts';
 import { describeLink } from './link-configuration.ts';
 import { identifyLink } from './link-identity.ts';
-import { removeRules } from './link-routes.ts';
 import { type LinkHost, LinkWorker } from './link-worker.ts';
 import type { Network, NetworkOptions, Probe, WorkingLink } from './network.ts';
 import type { NetworkSystem } from './network-system.ts';
 import { type KernelLink, readKernelLinks } from './read-kernel-links.ts';
+import { SourceRules } from './source-rules.ts';
 import { Wake } from './wake.ts';
 import { writeResolvConf } from './write-resolv-conf.ts';
 
@@ -21,7 +21,8 @@ export class NetworkSearch implements Network, LinkHost {
   readonly #options: NetworkOptions;
   readonly #system: NetworkSystem;
   readonly #workers = new Map<string, LinkWorker>();
-  readonly #turns = new AddressTurns();
+  readonly #rules = new SourceRules();
+  readonly #turns = new AddressTurns(this.#rules);
   readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
   readonly #wake = new Wake();
@@ -163,7 +164,7 @@ export class NetworkSearch implements Network, LinkHost {
     const signal = this.#signal;
     try {
       writeClientHook(this.#system.runtimeFolder);
-      await removeRules(null, signal);
+      await this.#rules.reset(signal);
       const monitor = this.#ringOnChange(signal);
       while (!signal.aborted) {
         await this.#look(signal);
@@ -219,7 +220,8 @@ export class NetworkSearch implements Network, LinkHost {
     const { parameters } = this.#options;
     const identity = identifyLink(link, facts, parameters);
     const patienceMs = parameters.linkTimeoutSeconds * 1000;
-    const worker = new LinkWorker({ identity, host: this, turns: this.#turns, system: this.#system, patienceMs });
+    const shared = { host: this, rules: this.#rules, turns: this.#turns, system: this.#system };
+    const worker = new LinkWorker({ ...shared, identity, patienceMs });
     this.#workers.set(link.name, worker);
     if (this.#winner !== null) worker.rest(`${this.#winner.identity.name} reached the server first`);
     this.changed(worker);

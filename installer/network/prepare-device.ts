@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/base/errors.ts';
 import type { AddressPlan } from './address-plan.ts';
-import { ip, tryIp } from './ip-command.ts';
+import { ip, tryIp, tryIpBatch } from './ip-command.ts';
 import type { KernelLink } from './read-kernel-links.ts';
 
 export interface DeviceRequest {
@@ -23,14 +23,14 @@ export interface DeviceRequest {
 export async function prepareDevice(request: DeviceRequest, signal: AbortSignal): Promise<void> {
   const { link, device, vlanId, plan, procFolder } = request;
   setKernelOptions(procFolder, link.name, vlanId !== null);
-  await flushAddresses(link.name, signal);
+  // An installer that was killed leaves them.
+  if (link.addresses.some(({ isLinkLocal }) => !isLinkLocal)) await flushAddresses(link.name, signal);
+  const mtu = plan.mtuBytes === null ? [] : ['mtu', String(plan.mtuBytes)];
   if (plan.macAddress !== null && plan.macAddress !== link.macAddress) {
     // Most drivers change it only while the device is off.
-    await ip(['link', 'set', link.name, 'down'], signal);
-    await ip(['link', 'set', link.name, 'address', plan.macAddress], signal);
+    await ip(['link', 'set', link.name, 'down', 'address', plan.macAddress], signal);
   }
-  if (plan.mtuBytes !== null) await ip(['link', 'set', link.name, 'mtu', String(plan.mtuBytes)], signal);
-  await ip(['link', 'set', link.name, 'up'], signal);
+  await ip(['link', 'set', link.name, ...mtu, 'up'], signal);
   if (vlanId === null) return;
   await tryIp(['link', 'del', device, 'type', 'vlan'], signal);
   await ip(['link', 'add', 'link', link.name, 'name', device, 'type', 'vlan', 'id', String(vlanId)], signal);
@@ -38,11 +38,11 @@ export async function prepareDevice(request: DeviceRequest, signal: AbortSignal)
   await ip(['link', 'set', device, 'up'], signal);
 }
 
-/** Takes all addresses from a device but its own link-local one. */
+/** Takes all addresses but its own link-local one from a device; IPv4 routes go with the address they name. */
 export async function flushAddresses(device: string, signal: AbortSignal): Promise<void> {
-  await tryIp(['-4', 'address', 'flush', 'dev', device], signal);
-  await tryIp(['-6', 'address', 'flush', 'dev', device, 'scope', 'global'], signal);
-  await tryIp(['-6', 'route', 'flush', 'dev', device, 'proto', 'ra'], signal);
+  await tryIpBatch(4, [['address', 'flush', 'dev', device]], signal);
+  const origins = ['ra', 'static'].map((origin) => ['route', 'flush', 'dev', device, 'proto', origin]);
+  await tryIpBatch(6, [['address', 'flush', 'dev', device, 'scope', 'global'], ...origins], signal);
 }
 
 /** Documentation/networking/ip-sysctl.rst. @param isCarrier Only a VLAN on it has addresses. */

@@ -112,6 +112,12 @@ export class InstallerMachine {
     await this.until('the bring-up to end', () => this.lines.some(({ kind }) => kind === 'ended'));
   }
 
+  /** Ends the bring-up as a crash does. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+    this.lines.length = 0;
+  }
+
   /** Programs that run in the namespace. */
   async pids(): Promise<string[]> {
     const { stdout } = await runCommand('ip', ['netns', 'pids', this.namespace.name]);

@@ -159,4 +159,23 @@ describe('DHCP', { concurrency: 4 }, () => {
     await network.start(['dhcp-range=10.6.0.50,10.6.0.99,5m']);
     await machine.untilWorking('eth0');
   });
+
+  test('an installer that was killed takes its clients with it, and the next one finds its way', async () => {
+    await using resources = new Resources();
+    const network = await TestNetwork.create(resources, server.namespace, {
+      addresses: ['10.7.0.1/24', '2001:db8:7::1/64'],
+      dnsmasq: ['dhcp-range=10.7.0.50,10.7.0.99,5m', 'enable-ra', 'dhcp-range=2001:db8:7::,ra-only,64'],
+    });
+    const machine = await InstallerMachine.create(resources);
+    machine.describe('eth0');
+    await network.plug(machine.namespace, 'eth0');
+    machine.start('', { server: server.url, pin: server.pin });
+    await machine.untilWorking('eth0');
+    machine.kill();
+    await waitFor('the clients to end', async () => (await machine.pids()).length === 0);
+    machine.start('', { server: server.url, pin: server.pin });
+    const { report } = await machine.untilWorking('eth0');
+    assert.equal(report.addresses.filter((address) => address.startsWith('10.7.0.')).length, 1);
+    assert.equal((await machine.namespace.ip('-4', 'rule')).match(/^7300:/gm)?.length, 1);
+  });
 });
