@@ -127,7 +127,7 @@ export class GuestLan {
 
   /** Makes a port of this host's loopback answer in the namespace under 10.77.0.1, by the same number. */
   // A socket file is in both namespaces: what is dialled in one comes out in the other.
-  async relay(port: number): Promise<void> {
+  async relay(port: number): Promise<{ stop(): void }> {
     const socketPath = join(this.#resources.tempDir(), 'relay.sock');
     const relay = createServer({ allowHalfOpen: true }, (inside) => {
       const outside = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
@@ -147,6 +147,7 @@ export class GuestLan {
       printed += chunk.toString();
     });
     await waitFor(`the relay of port ${port}`, () => printed.includes('ready'), { timeoutMs: 20_000 });
+    return { stop: () => void child.kill('SIGKILL') };
   }
 }
 

@@ -41,6 +41,7 @@ export class InstallLab {
   readonly cable: Cable;
   readonly dhcp: DhcpServer;
   readonly registry: Registry;
+  #registryRelay: { stop(): void };
   readonly #resources: Resources;
   readonly #login: RegistryCredentials | undefined;
   #orders = 0;
@@ -48,7 +49,7 @@ export class InstallLab {
   private constructor(
     resources: Resources,
     login: RegistryCredentials | undefined,
-    parts: Pick<InstallLab, 'server' | 'lan' | 'cable' | 'dhcp' | 'registry'>,
+    parts: Pick<InstallLab, 'server' | 'lan' | 'cable' | 'dhcp' | 'registry'> & { registryRelay: { stop(): void } },
   ) {
     this.#resources = resources;
     this.#login = login;
@@ -57,6 +58,7 @@ export class InstallLab {
     this.cable = parts.cable;
     this.dhcp = parts.dhcp;
     this.registry = parts.registry;
+    this.#registryRelay = parts.registryRelay;
   }
 
   static async create(resources: Resources, options: InstallLabOptions = {}): Promise<InstallLab> {
@@ -68,13 +70,13 @@ export class InstallLab {
     });
     const lan = await GuestLan.create(resources);
     await lan.join(server);
-    await lan.relay(portOf(registry));
+    const registryRelay = await lan.relay(portOf(registry));
     const cable = await lan.addCable();
     const dhcp = await lan.startDhcp(cable, {
       names: { [registryName]: lanHost },
       args: options.dhcpArgs?.(server) ?? [],
     });
-    return new InstallLab(resources, login, { server, lan, cable, dhcp, registry });
+    return new InstallLab(resources, login, { server, lan, cable, dhcp, registry, registryRelay });
   }
 
   /** Copies `oci:DIR:TAG` into the registry. */
@@ -85,6 +87,15 @@ export class InstallLab {
   /** `http://registry.test:PORT/NAME:TAG`, for `docker_image_url`. */
   imageUrl(nameAndTag: string): string {
     return `http://${registryName}:${portOf(this.registry)}/${nameAndTag}`;
+  }
+
+  /** The registry does not answer machines any more; the server still reaches it. */
+  hideRegistry(): void {
+    this.#registryRelay.stop();
+  }
+
+  async showRegistry(): Promise<void> {
+    this.#registryRelay = await this.lan.relay(portOf(this.registry));
   }
 
   /** A machine on the cable that boots the installer. */

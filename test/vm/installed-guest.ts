@@ -119,7 +119,7 @@ export async function checkTables(file: string): Promise<void> {
 }
 
 /** Start of the partition of type "Linux root (x86-64)". */
-async function rootOffsetBytes(file: string): Promise<number> {
+export async function rootOffsetBytes(file: string): Promise<number> {
   const { stdout } = await runCommand('sfdisk', ['--json', file]);
   const { partitiontable: table } = partitionsSchema.parse(JSON.parse(stdout));
   const root = table.partitions.find(({ type }) => type.toLowerCase() === '4f68bce3-e8cd-4db1-96e7-fbcaf984b709');

@@ -21,6 +21,8 @@ export interface InstallerGuestOptions extends Omit<VmOptions, 'name' | 'kernel'
   readonly token?: string | null;
   /** Further kernel parameters, for `direct` only. */
   readonly append?: string;
+  /** The machine could write to its boot medium, as to a stick. */
+  readonly isMediumWritable?: boolean;
   /** For `direct` only. */
   readonly overlay?: InstallerOverlay;
 }
@@ -31,11 +33,14 @@ const timeoutMs = 120_000;
 export class InstallerGuest {
   readonly vm: Vm;
   readonly identity: GuestIdentity;
+  /** The file of a medium that is a disk; null for others. */
+  readonly mediumFile: string | null;
   readonly #server: InstallerServer;
 
-  private constructor(vm: Vm, identity: GuestIdentity, server: InstallerServer) {
+  private constructor(vm: Vm, identity: GuestIdentity, mediumFile: string | null, server: InstallerServer) {
     this.vm = vm;
     this.identity = identity;
+    this.mediumFile = mediumFile;
     this.#server = server;
   }
 
@@ -56,7 +61,10 @@ export class InstallerGuest {
         vendor: 'Durantic Test',
         product: 'Installer Guest',
       },
-      disks: [...(parts.disk === undefined ? [] : [parts.disk]), ...(options.disks ?? [])],
+      disks: [
+        ...(parts.disk === undefined ? [] : [{ ...parts.disk, readOnly: options.isMediumWritable !== true }]),
+        ...(options.disks ?? []),
+      ],
       network: cards.map((card, index) => ({
         ...card,
         ...(index === 0 ? parts.network : {}),
@@ -64,7 +72,7 @@ export class InstallerGuest {
       })),
       ...(parts.kernel === undefined ? {} : { kernel: parts.kernel }),
     });
-    return new InstallerGuest(vm, identity, server);
+    return new InstallerGuest(vm, identity, parts.disk?.file ?? null, server);
   }
 
   /** The server's machines that have said this guest's SMBIOS UUID and one of its MAC addresses. */
