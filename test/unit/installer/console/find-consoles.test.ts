@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { type ConsoleRoots, findConsoles } from '../../../../installer/console/find-consoles.ts';
 import { parseSpcr } from '../../../../installer/console/parse-spcr.ts';
+import { spcrTable } from '../../../builders/spcr-table.ts';
 import { Resources } from '../../../resources.ts';
 
 interface Machine {
@@ -49,19 +50,6 @@ function machine(resources: Resources, facts: Machine): ConsoleRoots {
   return { sys: join(root, 'sys'), proc: join(root, 'proc'), dev: join(root, 'dev') };
 }
 
-/** A table as firmware has it (ACPI SPCR, revision 2). */
-function spcr({ space = 1, address = 0x2f8n }: { space?: number; address?: bigint } = {}): Buffer {
-  const table = Buffer.alloc(80);
-  table.write('SPCR', 0, 'latin1');
-  table.writeUInt32LE(table.length, 4);
-  table[8] = 2;
-  table[40] = space;
-  table[41] = 8;
-  table.writeBigUInt64LE(address, 44);
-  table[9] = 256 - (table.reduce((sum, byte) => sum + byte, 0) & 0xff);
-  return table;
-}
-
 const names = (found: ReturnType<typeof findConsoles>) => ({
   screen: found.screen,
   serial: found.serial.map(({ name, why }) => `${name} ${why}`),
@@ -75,14 +63,14 @@ test('F25 VGA and ttyS0: screens on one, lines on the other', async () => {
 
 test('F25 no display, SPCR at ttyS1: lines there, none on ttyS0, which has no chip', async () => {
   await using resources = new Resources();
-  const roots = machine(resources, { uarts: [null, '0x2F8', null, null], spcr: spcr() });
+  const roots = machine(resources, { uarts: [null, '0x2F8', null, null], spcr: spcrTable() });
   assert.deepEqual(names(findConsoles('auto', roots)), { screen: null, serial: ['ttyS1 firmware'] });
 });
 
 test('F25 both lines have a chip: the firmware names one, the kernel writes on the other', async () => {
   await using resources = new Resources();
   const displays = { '(S) dummy device': false, '(M) frame buffer device': true };
-  const roots = machine(resources, { displays, uarts: ['0x3F8', '0x2F8', null, null], spcr: spcr() });
+  const roots = machine(resources, { displays, uarts: ['0x3F8', '0x2F8', null, null], spcr: spcrTable() });
   assert.deepEqual(names(findConsoles('auto', roots)), {
     screen: 'tty1',
     serial: ['ttyS1 firmware', 'ttyS0 kernel'],
@@ -126,7 +114,7 @@ test('nobody names a line: the only one that exists is it, of several none', asy
 
 test('a line in memory, as on a PCI card, is matched by its address', async () => {
   await using resources = new Resources();
-  const table = spcr({ space: 0, address: 0xfe_dc_90_00n });
+  const table = spcrTable({ space: 0, address: 0xfe_dc_90_00n });
   const roots = machine(resources, { memoryUarts: { ttyS4: '0xFEDC9000' }, uarts: ['0x3F8', null], spcr: table });
   assert.deepEqual(names(findConsoles('auto', roots)).serial, ['ttyS4 firmware', 'ttyS0 kernel']);
 });
@@ -145,15 +133,18 @@ test('durantic.console: one kind only, but never none where there is another', a
 });
 
 test('a damaged SPCR table, or one that says that redirection is off, names no line', () => {
-  assert.deepEqual(parseSpcr(spcr()), { space: 'io', address: 0x2f8n });
-  assert.deepEqual(parseSpcr(spcr({ space: 0, address: 0xfe00_0000n })), { space: 'memory', address: 0xfe00_0000n });
-  assert.equal(parseSpcr(spcr({ address: 0n })), null);
-  const wrongSum = spcr();
+  assert.deepEqual(parseSpcr(spcrTable()), { space: 'io', address: 0x2f8n });
+  assert.deepEqual(parseSpcr(spcrTable({ space: 0, address: 0xfe00_0000n })), {
+    space: 'memory',
+    address: 0xfe00_0000n,
+  });
+  assert.equal(parseSpcr(spcrTable({ address: 0n })), null);
+  const wrongSum = spcrTable();
   wrongSum[44] = 0xf9;
   assert.equal(parseSpcr(wrongSum), null);
-  assert.equal(parseSpcr(spcr().subarray(0, 60)), null);
+  assert.equal(parseSpcr(spcrTable().subarray(0, 60)), null);
   assert.equal(parseSpcr(Buffer.alloc(80)), null);
-  const tooLong = spcr();
+  const tooLong = spcrTable();
   tooLong.writeUInt32LE(5000, 4);
   assert.equal(parseSpcr(tooLong), null);
 });
