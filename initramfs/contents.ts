@@ -9,8 +9,12 @@ export const debianSuite = 'trixie';
 /** Debian package → programs taken from it (from its bin or sbin folders), with every library they load. */
 export const programs: Readonly<Record<string, readonly string[]>> = {
   attr: ['getfattr', 'setfattr'],
+  // For people: rescue and remote shell.
+  bash: ['bash'],
   'btrfs-progs': ['btrfs'],
   'busybox-static': ['busybox'],
+  // For scripts: busybox's shell takes its own applets before the real programs, whatever PATH says.
+  dash: ['dash', 'sh'],
   'dhcpcd-base': ['dhcpcd'],
   dmsetup: ['dmsetup'],
   dosfstools: ['fsck.vfat', 'mkfs.vfat'],

@@ -22,7 +22,7 @@ export interface DebianRoot {
   readonly packages: readonly string[];
 }
 
-const keptRoots = 2;
+const keptRoots = 3;
 
 /**
  * The packages and what they depend on, unpacked into one folder; their scripts do not run, so that nothing of this

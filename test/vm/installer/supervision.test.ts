@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { Resources } from '../../resources.ts';
+import { runCommand } from '../../../core/base/run-command.ts';
+import { freePort, Resources } from '../../resources.ts';
 import { installerAsset } from '../installer-assets.ts';
 import { type InstallerOverlay, writeOverlay } from '../installer-overlay.ts';
 import { startVm, type Vm } from '../qemu.ts';
@@ -13,13 +15,16 @@ interface GuestOptions {
   readonly overlay: InstallerOverlay;
   readonly append?: string;
   readonly extraArgs?: readonly string[];
+  /** Of the host, leads to the guest's remote shell; default: no network. */
+  readonly sshPort?: number;
 }
 
 /** A machine that boots the installer and has nobody to talk to. */
 async function startGuest(resources: Resources, options: GuestOptions): Promise<Vm> {
   const nonce = options.name;
   return await startVm(resources, {
-    ...{ name: options.name, nonce, firmware: 'seabios', network: null },
+    ...{ name: options.name, nonce, firmware: 'seabios' },
+    network: options.sshPort === undefined ? null : { hostForwards: [{ hostPort: options.sshPort, guestPort: 22 }] },
     kernel: {
       file: installerAsset('vmlinuz'),
       append: options.append ?? '',
@@ -158,6 +163,41 @@ test('the power button ends the installer in order: the watchdog is stopped, the
   assert.deepEqual((await vm.waitForProof('stopped', { timeoutMs: 30_000 })).facts, { leaving: true });
   await vm.waitForPoweroff({ timeoutMs: 30_000 });
   assert.doesNotMatch(vm.console, /The installer stopped/, 'an end in order is no crash');
+});
+
+test('who has the key comes in by the remote shell and finds a system in order', async () => {
+  await using resources = new Resources();
+  const dir = resources.tempDir();
+  const key = join(dir, 'key');
+  await runCommand('dropbearkey', ['-t', 'ed25519', '-f', key]);
+  const publicKey = /^ssh-ed25519 \S+/m.exec((await runCommand('dropbearkey', ['-y', '-f', key])).stdout)?.[0];
+  const sshPort = await freePort();
+  const vm = await startGuest(resources, {
+    ...{ name: 'remote', sshPort, overlay: {} },
+    // What stands in quotes is a key's comment and no parameter.
+    append: `durantic.authorized_key="${publicKey} durantic.shell"`,
+  });
+  const address = ['-p', String(sshPort), 'root@127.0.0.1'];
+  const run = async (command: string): Promise<string> => {
+    const args = ['-y', '-y', '-T', '-i', key, ...address, `exec 2>&1; ${command}`];
+    return (await runCommand('dbclient', args, { env: { HOME: dir }, timeoutMs: 20_000 })).stdout;
+  };
+  const comesIn = async () => await run('cat /proc/1/comm').catch(() => false as const);
+  assert.equal(await vm.waitUntil('the remote shell', comesIn, { timeoutMs }), 'init\n');
+
+  const hostKey = await run('dropbearkey -y -f /run/durantic/ssh_host_ed25519_key');
+  const [, fingerprint = 'none'] = /^Fingerprint: (\S+)$/m.exec(hostKey) ?? [];
+  assert.ok(vm.console.includes(fingerprint), `${fingerprint} is not on the console`);
+  assert.equal(await run('grep -c tty2 /etc/inittab; true'), '0\n', 'a comment has opened a local shell');
+  assert.match(await run('grep " /usr " /proc/mounts'), /^\/dev\/loop0 \/usr squashfs ro/);
+  assert.equal(await run('touch /usr/x 2>/dev/null || stat -c %a /run/durantic /var/lib/durantic'), '700\n700\n');
+  assert.equal(await run('grep Umask /proc/$(cat /run/durantic/installer.pid)/status'), 'Umask:\t0022\n');
+  assert.match(await run('cat /proc/sys/kernel/printk'), /^1\b/, 'the kernel writes over the screen');
+  assert.equal(await run('lvs && vgs && pvs && mdadm --detail --scan && dmsetup ls'), 'No devices found\n');
+  assert.equal(await run('[ -d /lib/firmware/ ] && echo there'), 'there\n');
+  const fat = 'mkfs.vfat -C /tmp/fat 4096 >/tmp/out && echo text | mcopy -i /tmp/fat - ::/Grüße.txt';
+  assert.match(await run(`${fat} && mdir -b -i /tmp/fat ::/`), /^::\/Gr.*e\.txt$/m);
+  assert.match(await run('grep -c BEGIN /etc/ssl/certs/ca-certificates.crt'), /^1\d\d$/m);
 });
 
 async function pressCtrlAltDel(vm: Vm): Promise<void> {
