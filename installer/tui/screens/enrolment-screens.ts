@@ -2,11 +2,11 @@ import type { ReactElement } from 'react';
 import { formatDuration } from '../../../core/base/format-duration.ts';
 import { describeCommand, describeConnection, describeIdentity, workingAddresses } from '../../console/describe.ts';
 import type { InstallerState } from '../../state/installer-state.ts';
-import { bad, blank, busy, field, filled, good, line, strong } from '../elements.ts';
+import { bad, blank, busy, field, filled, good, line, quiet, strong } from '../elements.ts';
 import { largeLetters } from '../large-letters.ts';
 import type { Room, View } from '../view.ts';
 import { disks } from './disks.ts';
-import { links } from './links.ts';
+import { links, shortLinks } from './links.ts';
 import { trouble } from './trouble.ts';
 
 /** The server is reached; it does not know this machine yet. */
@@ -58,8 +58,21 @@ export function waitingScreen(state: InstallerState, view: View, room: Room): Re
   if (state.command !== null) lines.push(field(columns, 'Command', describeCommand(state.command)));
   const problem = trouble(state, view, columns);
   if (problem.length > 0) lines.push(blank(columns), ...problem);
+  const forDisks = Math.min(fewestDiskRows, (state.disks?.length ?? 0) + 2);
+  lines.push(...otherLinks(state, view, { columns, rows: room.rows - lines.length - forDisks }));
   const listed = disks(state, { columns, rows: room.rows - lines.length - 1 });
   return listed.length === 0 ? lines : [...lines, blank(columns), ...listed];
+}
+
+/** What the links leave to the disks, blank line included. */
+const fewestDiskRows = 5;
+
+/** Why the server is not reached by the others (protocol.md, "Network bring-up in the installer"). */
+function otherLinks({ links: all, workingLink }: InstallerState, view: View, { columns, rows }: Room): ReactElement[] {
+  const others = all.filter(({ name }) => name !== workingLink);
+  if (workingLink === null || others.length === 0 || rows < 3) return [];
+  const title = line(columns, { text: 'Other links', look: quiet });
+  return [blank(columns), title, ...shortLinks(others, view, { columns, rows: rows - 2 })];
 }
 
 function largeLine(dots: string, columns: number): ReactElement {

@@ -21,13 +21,20 @@ const nameColumns = 16;
 
 /** Every link with what it is and where it stands, in as few lines as the room asks for. */
 export function links(all: readonly LinkReport[], view: View, room: Room): ReactElement[] {
-  const sorted = [...all].sort((a, b) => order.indexOf(a.stage) - order.indexOf(b.stage));
-  const long = sorted.flatMap((link) => longForm(link, view, room.columns));
-  if (long.length <= room.rows) return long;
-  const short = sorted.map((link) => shortForm(link, view, room.columns));
+  const long = sorted(all).flatMap((link) => longForm(link, view, room.columns));
+  return long.length <= room.rows ? long : shortLinks(all, view, room);
+}
+
+/** A line for each link. */
+export function shortLinks(all: readonly LinkReport[], view: View, room: Room): ReactElement[] {
+  const short = sorted(all).map((link) => shortForm(link, view, room.columns));
   if (short.length <= room.rows) return short;
   const shown = Math.max(0, room.rows - 1);
   return [...short.slice(0, shown), line(room.columns, { text: `  and ${short.length - shown} more`, look: quiet })];
+}
+
+function sorted(all: readonly LinkReport[]): readonly LinkReport[] {
+  return [...all].sort((a, b) => order.indexOf(a.stage) - order.indexOf(b.stage));
 }
 
 function longForm(link: LinkReport, view: View, columns: number): ReactElement[] {
