@@ -51,8 +51,10 @@ function longForm(link: LinkReport, view: View, columns: number): ReactElement[]
 }
 
 function shortForm(link: LinkReport, view: View, columns: number): ReactElement {
+  const stage = describeStage(link, view.clock);
   const address = link.addresses[0];
-  const state = `${address === undefined ? '' : `${address}: `}${describeStage(link, view.clock)}`;
+  const isSaid = address === undefined || stage.includes(address.replace(/\/.*/, ''));
+  const state = isSaid ? stage : `${address}: ${stage}`;
   return line(columns, { text: named(link), look: strong }, { text: state, look: stageLooks[link.stage] });
 }
 
