@@ -22,17 +22,19 @@ export async function resolveDisk(
   roots: SystemRoots = realRoots,
 ): Promise<DiskFacts> {
   const found = await candidates(spec, disks, roots);
-  const what = spec === null ? 'the only eligible disk' : `"${spec}"`;
+  const what = `"${spec}"`;
   const facts = { target: spec ?? '', disks: disks.map(describeDisk) };
   const [disk] = found;
   if (disk === undefined) {
     const why = spec === null || isDiskRule(spec) ? reasons(disks) : listed(disks);
-    throw new ProvisionError('target_not_found', `no disk is ${what}: ${why}`, { facts });
+    const none = spec === null ? 'no disk can be installed on' : `no disk is ${what}`;
+    throw new ProvisionError('target_not_found', `${none}: ${why}`, { facts });
   }
   refuseMultipath(disk, disks);
   if (found.length > 1) {
     const list = found.map(describeDisk).join('; ');
-    throw new ProvisionError('target_ambiguous', `${found.length} disks could be ${what}: ${list}`, { facts });
+    const could = spec === null ? 'can be installed on, and none is named' : `could be ${what}`;
+    throw new ProvisionError('target_ambiguous', `${found.length} disks ${could}: ${list}`, { facts });
   }
   return disk;
 }
@@ -94,9 +96,11 @@ function refuseMultipath(disk: DiskFacts, disks: readonly DiskFacts[]): void {
   );
 }
 
+/** Without what is no device of the machine: an installer has loop devices, and eight of them would hide the rest. */
 function reasons(disks: readonly DiskFacts[]): string {
-  if (disks.length === 0) return 'the kernel knows no disk at all';
-  return disks.map((disk) => isEligible(disk) ?? describeDisk(disk)).join('; ');
+  const real = disks.filter(({ kind }) => kind !== 'loop' && kind !== 'ram' && kind !== 'zram');
+  if (real.length === 0) return 'the kernel knows no disk at all';
+  return real.map((disk) => isEligible(disk) ?? describeDisk(disk)).join('; ');
 }
 
 function listed(disks: readonly DiskFacts[]): string {

@@ -112,7 +112,8 @@ const marks: Readonly<Record<StepMark, string>> = {
   waiting: '',
   running: 'begun',
   succeeded: 'done',
-  warning: 'done with a warning',
+  // Said by a step that has ended, and by one that goes on, such as one that waits for a disk.
+  warning: 'warning',
   skipped: 'left out',
   failed: 'FAILED',
   aborted: 'STOPPED',

@@ -42,7 +42,8 @@ export async function findTarget(ctx: StepContext, request: TargetRequest): Prom
     isRetryable: ({ code }) => code === 'target_not_found',
     onRetry: (error) => {
       if (!isSaid)
-        ctx.warn(`${error.message}; waiting up to ${Math.round(diskWaitMs / 1000)} s for the disk to appear`);
+        // What it does comes first: a row of the screen has room for little more.
+        ctx.warn(`waiting up to ${Math.round(diskWaitMs / 1000)} s for the disk to appear: ${error.message}`);
       isSaid = true;
     },
   });

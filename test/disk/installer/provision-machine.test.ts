@@ -135,7 +135,7 @@ test('F20 F57 a failed run leaves the installer reachable; the next one waits fo
   await server.api('PATCH', `/api/provisioning/machines/${uuid}`, { target_disk: link });
   const provisionUuid = await machine.provision();
   const waiting = await again.event('provision', ({ event }) => event.state === 'warning');
-  assert.match(waiting.event.message, /late-disk does not exist.*waiting up to 60 s for the disk to appear/);
+  assert.match(waiting.event.message, /^waiting up to 60 s for the disk to appear: .*late-disk does not exist/);
   const file = own.sparseFile(2 * gib);
   const device = await own.loop(file);
   symlinkSync(device, link);

@@ -72,6 +72,20 @@ test('F28 what names no disk is an error that says which there are', async () =>
   }
 });
 
+test('F20 F29 where nothing is named and nothing fits, every disk is listed with its reason, and no loop device', async () => {
+  const loops = [0, 1].map((number) => diskFacts({ name: `loop${number}`, kind: 'loop' }));
+  const medium = { ...virtio, isInstallerMedium: true };
+  await assert.rejects(resolveDisk(null, [...loops, medium, usb]), {
+    code: 'target_not_found',
+    message: 'no disk can be installed on: /dev/vdx is installation media; /dev/sdu is a removable medium',
+  });
+  await assert.rejects(resolveDisk(null, loops), { message: /: the kernel knows no disk at all$/ });
+  await assert.rejects(resolveDisk(null, [sata, nvme]), {
+    code: 'target_ambiguous',
+    message: /^2 disks can be installed on, and none is named: \/dev\/sdx .*; \/dev\/nvme7n1 /,
+  });
+});
+
 test('F28 rules choose by size and transport', async () => {
   const found = {
     'size>=500G,transport=nvme,smallest': nvme,
