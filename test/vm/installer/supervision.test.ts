@@ -51,7 +51,9 @@ END
     chmod 755 /run/in-its-place
     mount --bind /run/in-its-place /usr/lib/durantic/durantic
     until [ -s /run/durantic/installer.pid ]; do usleep 100000; done
-    kill -9 "$(cat /run/durantic/installer.pid)"`;
+    # It may have been the first to start.
+    pid=$(cat /run/durantic/installer.pid)
+    case $(readlink "/proc/$pid/exe") in */durantic) kill -9 "$pid" || true ;; esac`;
 }
 
 test('a second stage that is not the one it was built with is refused on every console, and nothing restarts', async () => {
@@ -98,7 +100,7 @@ test('an installer that ends is started again, told why, and every console says 
   assert.match(String(facts['third']), /^It was ended by signal SIGSEGV after \d+ s\.\|$/);
   assert.equal(facts['child'], 'gone', 'what the first start had started went on');
   assert.equal(facts['zombies'], 0);
-  assert.match(vm.console, /again in 1 s\..*again in 2 s\..*again in 4 s\./s);
+  assert.match(vm.console, /again in 1 s\..*again in 2 s\./s);
   await pressCtrlAltDel(vm);
 });
 
@@ -175,7 +177,8 @@ test('who has the key comes in by the remote shell and finds a system in order',
   const vm = await startGuest(resources, {
     ...{ name: 'remote', sshPort, overlay: {} },
     // What stands in quotes is a key's comment and no parameter.
-    append: `durantic.authorized_key="${publicKey} durantic.shell"`,
+    // The server need not answer for it.
+    append: `durantic.server=https://10.0.2.2:1 durantic.authorized_key="${publicKey} durantic.shell"`,
   });
   const address = ['-p', String(sshPort), 'root@127.0.0.1'];
   const run = async (command: string): Promise<string> => {
