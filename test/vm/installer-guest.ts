@@ -19,6 +19,8 @@ export interface InstallerGuestOptions extends Omit<VmOptions, 'name' | 'kernel'
   readonly host?: string;
   /** Default: a new one of the server; null: none, so the machine asks for approval. */
   readonly token?: string | null;
+  /** False: it is not told the server's pin, for `direct` only. */
+  readonly hasPin?: boolean;
   /** Further kernel parameters, for `direct` only. */
   readonly append?: string;
   /** The machine could write to its boot medium, as to a stick. */
@@ -128,7 +130,11 @@ async function mediumRequest(
   const token = options.token === undefined ? await server.token() : options.token;
   return {
     dir,
-    server: { url: server.url(host), pin: server.process.pin, bootUrl: server.bootUrl(host) },
+    server: {
+      url: server.url(host),
+      pin: options.hasPin === false ? null : server.process.pin,
+      bootUrl: server.bootUrl(host),
+    },
     token,
     append: options.append ?? '',
     overlay: overlay === undefined ? undefined : writeOverlay(resources, overlay, nonce),
