@@ -97,7 +97,7 @@ test('a server that is down is said so, and found when it is up', async () => {
   const installer = await startInstaller(resources, { commandLine });
   const trouble = await installer.trouble('server_unreachable');
   assert.match(trouble.what, new RegExp(`the server 127.0.0.1:${port} cannot be reached`));
-  assert.match(trouble.todo, /Check that the durantic server runs/);
+  assert.match(trouble.todo, /^Start the durantic server, or correct the port/);
   const failed = await installer.event('link', ({ link }) => link.stage === 'failed');
   assert.match(failed.link.detail ?? '', /refuses the connection/);
   await startTestServer(resources, { settings: { listen: { host: '127.0.0.1', port }, dataDir }, adminToken });
