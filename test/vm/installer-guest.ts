@@ -108,7 +108,7 @@ export class InstallerGuest {
 
   /** Reads the code on the console as a person would, and enters it at the server. */
   async approve(options: { timeoutMs: number } = { timeoutMs }): Promise<string> {
-    const [, code = ''] = await this.vm.waitForConsole(/\b([A-Z0-9]{3}-[A-Z0-9]{3})\b/, options);
+    const [, code = ''] = await this.vm.waitForConsole(/durantic server approve ([A-Z0-9]{3}-[A-Z0-9]{3})\b/, options);
     const { facts } = await this.#server.approve(code);
     if (facts.system_uuid !== this.identity.smbiosUuid) throw new Error(`${code} is another machine's code`);
     return code;
