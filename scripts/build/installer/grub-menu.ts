@@ -19,7 +19,7 @@ const entries: readonly Entry[] = [
     parameters: 'console=tty0 console=ttyS1,115200 durantic.console=serial',
   },
   { title: 'The same with a rescue shell (Alt-F2, or after a failure)', parameters: 'durantic.shell' },
-  { title: 'The same with all messages of the kernel', parameters: 'durantic.debug durantic.shell' },
+  { title: 'The same with all messages of the kernel', parameters: 'loglevel=7 durantic.debug durantic.shell' },
 ];
 
 export const kernelPath = '/boot/vmlinuz';
