@@ -29,7 +29,7 @@ export interface InstallerGuestOptions extends Omit<VmOptions, 'name' | 'kernel'
   readonly overlay?: InstallerOverlay;
 }
 
-const timeoutMs = 120_000;
+const timeoutMs = 180_000;
 
 /** A machine that boots the installer from some medium and is to belong to a real server. */
 export class InstallerGuest {
