@@ -13,7 +13,8 @@ async function isHeard(firmware: Firmware, memoryMib: number): Promise<boolean> 
   await using resources = new Resources();
   const vm = await startVm(resources, {
     ...{ name: `floor-${memoryMib}`, firmware, memoryMib, network: null },
-    kernel: { file: installerAsset('vmlinuz'), append: '' },
+    // Messages of the kernel, which otherwise starts quietly: the first stage's are among them.
+    kernel: { file: installerAsset('vmlinuz'), append: 'loglevel=7' },
     extraArgs: ['-no-reboot'],
   });
   const own = /too little memory: have \d+ MiB|durantic: second stage is mounted/;
