@@ -50,14 +50,18 @@ export function findConsoles(choice: ConsoleChoice, roots: ConsoleRoots = system
 }
 
 /**
- * A virtual terminal is always there, but without VGA and framebuffer the kernel has only its dummy console behind it.
- * Of the others one must be bound: `(M) frame buffer device`, `(S) VGA+`.
+ * What is behind the virtual terminals of a machine without a display: the kernel's dummy console, or an adapter of the
+ * 1980s (`*CGA`, `*MDA`), which it takes for granted where no VGA BIOS has answered and 0xb8000 holds what is written
+ * (drivers/video/console/vgacon.c), as in a guest without a VGA card.
  */
+const noDisplay = /dummy|\*(CGA|MDA)/i;
+
+/** Of the others one must be bound: `(M) frame buffer device`, `(S) VGA+`. */
 function hasDisplay({ sys }: ConsoleRoots): boolean {
   const folder = join(sys, 'class/vtconsole');
   return namesIn(folder).some((name) => {
     const console = readText(join(folder, name, 'name'));
-    return console !== '' && !/dummy/i.test(console) && readText(join(folder, name, 'bind')).trim() === '1';
+    return console !== '' && !noDisplay.test(console) && readText(join(folder, name, 'bind')).trim() === '1';
   });
 }
 

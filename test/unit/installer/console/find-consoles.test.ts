@@ -67,6 +67,12 @@ test('F25 no display, SPCR at ttyS1: lines there, none on ttyS0, which has no ch
   assert.deepEqual(names(findConsoles('auto', roots)), { screen: null, serial: ['ttyS1 firmware'] });
 });
 
+test('F25 without a VGA BIOS the kernel writes into the void as if a CGA card were there: no display', async () => {
+  await using resources = new Resources();
+  const roots = machine(resources, { displays: { '(S) *CGA': true }, uarts: ['0x3F8', null, null, null] });
+  assert.deepEqual(names(findConsoles('auto', roots)), { screen: null, serial: ['ttyS0 kernel'] });
+});
+
 test('F25 both lines have a chip: the firmware names one, the kernel writes on the other', async () => {
   await using resources = new Resources();
   const displays = { '(S) dummy device': false, '(M) frame buffer device': true };
