@@ -20,9 +20,9 @@ export interface SecondStage {
 }
 
 /**
- * Measured with 160 MB of files on two idle cores: level 9 gives 56.4 MB in 4 s, 15 gives 51.9 MB in 10 s, 19 gives 51.4 MB
- * in 40 s. Counted in instructions (QEMU -icount), a cold start of the program costs the same with blocks of 64, 128 and
- * 256 KiB (half as much again as a warm one) and 10 % more with 1 MiB; 256 KiB save 3 % of size against 128 KiB.
+ * Measured with 160 MB of files on two nearly idle cores: level 9 gives 56.4 MB in 4 s, 15 gives 51.9 MB in 10 s; 19 gives
+ * 51.4 MB and takes several times as long. Counted in instructions (QEMU -icount), a cold start of the program costs the same with blocks of 64, 128 and
+ * 256 KiB (half as much again as a warm one) and more with 1 MiB (3 to 40 % in three runs); 256 KiB save 3 % of size against 128 KiB.
  */
 const compression = { level: 15, blockBytes: 256 * 1024 } as const;
 
