@@ -11,11 +11,22 @@ proof_port() {
   return 1
 }
 
+# say_proof LINE: the port has one writer at a time, and another may be at it.
+say_proof() {
+  port=$(proof_port) || return 1
+  attempts=0
+  until { printf '%s\n' "$1" >"$port"; } 2>/dev/null; do
+    attempts=$((attempts + 1))
+    [ "$attempts" -lt 30 ] || return 1
+    sleep 1
+  done
+}
+
 # prove TEST FACTS: says that the test is done; FACTS is a JSON object.
-prove() { printf '{"test":"%s","nonce":"%s","done":true,"facts":%s}\n' "$1" "$NONCE" "$2" >"$(proof_port)"; }
+prove() { say_proof "$(printf '{"test":"%s","nonce":"%s","done":true,"facts":%s}' "$1" "$NONCE" "$2")"; }
 
 prove_failure() {
-  printf '{"test":"script","nonce":"%s","done":false,"facts":{"exit_code":%s}}\n' "$NONCE" "$1" >"$(proof_port)"
+  say_proof "$(printf '{"test":"script","nonce":"%s","done":false,"facts":{"exit_code":%s}}' "$NONCE" "$1")"
 }
 
 # disk_of SERIAL: waits up to 10 s for the disk with this serial number and prints its device node.
