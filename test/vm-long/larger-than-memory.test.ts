@@ -14,15 +14,15 @@ const mib = 1024 ** 2;
 const noise = { files: 1280, fileBytes: mib };
 
 /**
- * Watches memory until the machine is told to leave: the least that was available, and the most that the installer held
+ * Watches memory until all layers are on the disk: the least that was available, and the most that the installer held
  * (proc(5), VmHWM, which is never given back) without the pages of its files.
  */
 const hook = `
-  value() { sed -n "s/^$1: *\\([0-9]*\\) kB$/\\1/p" "$2"; }
+  value() { sed -n "s/^$1:[[:space:]]*\\([0-9]*\\) kB$/\\1/p" "$2"; }
   until [ -s /run/durantic/installer.pid ]; do usleep 100000; done
   pid=$(cat /run/durantic/installer.pid)
   least=$(value MemAvailable /proc/meminfo)
-  until grep -q '"event":"leaving"' /run/durantic/installer.log; do
+  until grep -q '"step":"sync_and_reboot"' /run/durantic/installer.log; do
     now=$(value MemAvailable /proc/meminfo)
     [ "$now" -ge "$least" ] || least=$now
     held=$(value VmHWM "/proc/$pid/status")
