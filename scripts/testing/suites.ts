@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { repoDir } from '../build/paths.ts';
 
 export interface Suite {
@@ -83,10 +83,21 @@ export function imagesUsed(selections: readonly Selection[], imagesDir: string =
   return recipes.filter((name) => texts.some((text) => isNamed(text, name))).sort();
 }
 
-/** Whether a selected file boots the installer, which must then be built beforehand. */
+/** Whether a selected file boots the installer, itself or by a helper of test/; it must then be built beforehand. */
 export function usesInstaller({ suite, files }: Selection): boolean {
-  const names = /installer-(guest|assets)\b|run-qemu\b/;
-  return suite.usesBinary && files.some((file) => names.test(readFileSync(file, 'utf8')));
+  if (!suite.usesBinary) return false;
+  const seen = new Set<string>();
+  const reaches = (file: string): boolean => {
+    if (seen.has(file) || !existsSync(file)) return false;
+    seen.add(file);
+    const text = readFileSync(file, 'utf8');
+    if (/installer-assets\b|run-qemu\b/.test(text)) return true;
+    const helpers = [...text.matchAll(/from '(\.{1,2}\/[^']+\.ts)'/g)].map(([, path = '']) =>
+      resolve(dirname(file), path),
+    );
+    return helpers.filter((path) => path.includes('/test/')).some(reaches);
+  };
+  return files.some(reaches);
 }
 
 /** Every `*.test.ts` below the folder, sorted. */

@@ -81,7 +81,9 @@ test('the installer is built for the suite whose files boot it, and for no other
   const files = {
     'unit/a.test.ts': "import { nextSteps } from '../../scripts/emulation/run-qemu.ts';",
     'disk/b.test.ts': "import { startVm } from '../vm/qemu.ts';",
-    'vm/c.test.ts': "import { InstallerGuest } from './installer-guest.ts';",
+    'vm/deep/c.test.ts': "import { InstallLab } from '../install-lab.ts';",
+    'vm/install-lab.ts': "import { InstallerGuest } from './installer-guest.ts';",
+    'vm/installer-guest.ts': "import { installerAsset } from './installer-assets.ts';",
     'vm-long/d.test.ts': "import { installerAsset } from '../vm/installer-assets.ts';",
   };
   for (const [name, text] of Object.entries(files)) {
