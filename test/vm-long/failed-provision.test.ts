@@ -14,12 +14,13 @@ import { waitForScreen } from '../vm/wait-for-screen.ts';
 
 const gib = 1024 ** 3;
 
-/** Changes the last byte of a blob as the registry has it (its storage driver `filesystem`). */
-function damageBlob({ dataDir }: Registry, digest: string): void {
+/** Changes one byte of a text in a blob as the registry has it (its storage driver `filesystem`). */
+function damageBlob({ dataDir }: Registry, digest: string, text: string): void {
   const [algorithm = '', hex = ''] = digest.split(':');
   const file = join(dataDir, 'docker/registry/v2/blobs', algorithm, hex.slice(0, 2), hex, 'data');
   const bytes = readFileSync(file);
-  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  const at = bytes.indexOf(text);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
   writeFileSync(file, bytes);
 }
 
@@ -31,7 +32,8 @@ test('a damaged image, a registry that is away, then neither: each failure is on
     layers: [diskLayer(disk), { bytes: buildTar(smallestSystem), codec: 'none' }],
   });
   await lab.push(damaged.reference, 'small:damaged');
-  damageBlob(lab.registry, damaged.layers[1]?.digest ?? '');
+  // In the content of a file: only the digest tells.
+  damageBlob(lab.registry, damaged.layers[1]?.digest ?? '', 'ID=small');
   await lab.push((await writeBootImage(resources, { disk })).reference, 'small:good');
   const target = resources.sparseFile(2 * gib);
   const guest = await lab.startInstaller({
