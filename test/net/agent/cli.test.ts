@@ -99,7 +99,8 @@ test('the token comes from a file or standard input too; without any it is asked
   const tokenFile = join(dir, 'token');
   writeFileSync(tokenFile, `${await makeToken(server)}\n`);
   const byFile = run(resources, [...args, '--token-file', tokenFile]);
-  const byInput = run(resources, [...base, '--state-dir', join(dir, 'other'), '--token-file', '-']);
+  const other = ['--config', join(dir, 'other.yaml'), '--state-dir', join(dir, 'other')];
+  const byInput = run(resources, [...base, ...other, '--token-file', '-']);
   byInput.child.stdin?.end(await makeToken(server));
   const none = run(resources, args, { DURANTIC_TOKEN: '' });
   const wrong = run(resources, args, { DURANTIC_TOKEN: 'wrong-token' });
