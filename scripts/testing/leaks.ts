@@ -14,33 +14,24 @@ export interface Leak {
 
 /**
  * What tests left behind. Only what belongs to this run counts: processes that carry its id in their environment,
- * mounts, loop devices and folders inside its temporary folder, network namespaces that are new and named by us.
+ * mounts, loop devices and folders inside its temporary folder, network namespaces with its id in their name.
  * The order is that in which they can be taken away. A process that was told to end gets `stragglersMs` for it.
  */
-export async function findLeaks(
-  runId: string,
-  tempDir: string,
-  namespacesBefore: readonly string[],
-  stragglersMs = 3000,
-): Promise<Leak[]> {
+export async function findLeaks(runId: string, tempDir: string, stragglersMs = 3000): Promise<Leak[]> {
   const deadline = Date.now() + stragglersMs;
   while (ownProcesses(runId).length > 0 && Date.now() < deadline) await delay(100);
   return [
     ...ownProcesses(runId),
     ...ownMounts(tempDir),
     ...(await ownLoops(tempDir)),
-    ...ownNamespaces(namespacesBefore),
+    ...ownNamespaces(runId),
     ...ownFiles(tempDir),
   ];
 }
 
-/** Names of the network namespaces that exist now (ip-netns(8)). */
-export function networkNamespaces(): string[] {
-  try {
-    return readdirSync('/run/netns');
-  } catch {
-    return [];
-  }
+/** How the names of all network namespaces begin that a run of tests makes. */
+export function namespacePrefix(runId: string): string {
+  return `durantic-run-${runId}-`;
 }
 
 function ownProcesses(runId: string): Leak[] {
@@ -78,11 +69,19 @@ async function ownLoops(tempDir: string): Promise<Leak[]> {
   });
 }
 
-function ownNamespaces(before: readonly string[]): Leak[] {
-  const isOurs = (name: string): boolean => name.startsWith('durantic') && !before.includes(name);
+function ownNamespaces(runId: string): Leak[] {
   return networkNamespaces()
-    .filter(isOurs)
+    .filter((name) => name.startsWith(namespacePrefix(runId)))
     .map((name) => ({ what: `network namespace ${name}`, remove: () => runCommand('ip', ['netns', 'delete', name]) }));
+}
+
+/** Those that exist now (ip-netns(8)). */
+function networkNamespaces(): string[] {
+  try {
+    return readdirSync('/run/netns');
+  } catch {
+    return [];
+  }
 }
 
 /** `durantic-UID` is where the binary keeps its native parts; it stays on purpose. */

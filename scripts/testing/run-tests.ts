@@ -6,7 +6,7 @@ import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { repoDir } from '../build/paths.ts';
 import { budgetMinutes, formatSeconds, type PartName, type PartTime } from './budget.ts';
-import { findLeaks, networkNamespaces, runMarker } from './leaks.ts';
+import { findLeaks, runMarker } from './leaks.ts';
 import { countsOf, runSuite, type SuiteResult } from './run-suite.ts';
 import { imagesUsed, type Selection, selectTests, usesInstaller } from './suites.ts';
 
@@ -35,14 +35,13 @@ async function build(script: string, args: readonly string[]): Promise<number> {
 async function runSelections(selections: readonly Selection[]): Promise<SuiteResult[]> {
   const runId = `${process.pid}-${Date.now()}`;
   const tempDir = realpathSync(mkdtempSync(join(tmpdir(), 'durantic-run-')));
-  const namespaces = networkNamespaces();
   process.env['TMPDIR'] = tempDir;
   process.env[runMarker] = runId;
   const results: SuiteResult[] = [];
   for (const selection of selections) {
     if (stop.signal.aborted) break;
     const result = await buildAndRun(selection);
-    const leaks = await findLeaks(runId, tempDir, namespaces);
+    const leaks = await findLeaks(runId, tempDir);
     for (const { remove } of leaks) await Promise.resolve(remove()).catch(() => undefined);
     const failures = leaks.map(({ what }) => `${result.name} left behind: ${what}`);
     results.push({ ...result, failures: [...result.failures, ...failures] });

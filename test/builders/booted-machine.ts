@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync } from 'no
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { type Resources, waitFor } from '../resources.ts';
+import { addNamespace } from './add-namespace.ts';
 import { type MachineRoot, type Outcome, type RunOptions, runLine } from './machine-root.ts';
 
 /** Services that would use this host's console or need more devices than the machine has. */
@@ -112,17 +113,12 @@ function childOf(pid: number): number | undefined {
 
 /** Two network namespaces joined by a cable: 10.99.0.1 in the first, 10.99.0.2 in the second. */
 export async function linkedNamespaces(resources: Resources): Promise<[string, string]> {
-  const names = ['server', 'machine'].map((end) => `durantic-${end}-${process.pid}`) as [string, string];
+  const [server, machine] = [await addNamespace(resources, 'server'), await addNamespace(resources, 'machine')];
   const ip = async (...args: string[]): Promise<void> => void (await runCommand('ip', args));
-  for (const name of names) {
-    await ip('netns', 'add', name);
-    resources.defer(`ip netns delete ${name}`, async () => await ip('netns', 'delete', name));
-  }
-  const [server, machine] = names;
   await ip('link', 'add', 'cable', 'netns', server, 'type', 'veth', 'peer', 'name', 'cable', 'netns', machine);
-  for (const [index, name] of names.entries()) {
+  for (const [index, name] of [server, machine].entries()) {
     await ip('-n', name, 'address', 'add', `10.99.0.${index + 1}/24`, 'dev', 'cable');
     for (const device of ['lo', 'cable']) await ip('-n', name, 'link', 'set', device, 'up');
   }
-  return names;
+  return [server, machine];
 }

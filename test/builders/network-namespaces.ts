@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { type Resources, waitFor } from '../resources.ts';
+import { addNamespace } from './add-namespace.ts';
 
 const repoDir = new URL('../../', import.meta.url).pathname;
 
@@ -18,10 +19,7 @@ export class Namespace {
   }
 
   static async create(resources: Resources, purpose: string): Promise<Namespace> {
-    const name = `dur-${purpose}-${randomBytes(4).toString('hex')}`;
-    await runCommand('ip', ['netns', 'add', name]);
-    resources.defer(`ip netns delete ${name}`, async () => void (await runCommand('ip', ['netns', 'delete', name])));
-    const namespace = new Namespace(resources, name);
+    const namespace = new Namespace(resources, await addNamespace(resources, purpose));
     await namespace.ip('link', 'set', 'lo', 'up');
     return namespace;
   }

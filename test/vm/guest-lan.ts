@@ -3,11 +3,10 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { runCommand } from '../../core/base/run-command.ts';
+import { addNamespace } from '../builders/add-namespace.ts';
 import { type Resources, waitFor } from '../resources.ts';
 import { type InstallerServer, lanHost } from './installer-server.ts';
 import type { VmNetwork } from './vm-network.ts';
-
-let lanCount = 0;
 
 /** A cable from a guest's card into the namespace, which is 10.77.N.1 at its end. */
 export interface Cable {
@@ -56,10 +55,7 @@ export class GuestLan {
   }
 
   static async create(resources: Resources): Promise<GuestLan> {
-    lanCount += 1;
-    const netns = `durantic-lan-${process.pid}-${lanCount}`;
-    await runCommand('ip', ['netns', 'add', netns]);
-    resources.defer(`ip netns delete ${netns}`, async () => void (await runCommand('ip', ['netns', 'delete', netns])));
+    const netns = await addNamespace(resources, 'lan');
     const lan = new GuestLan(resources, netns);
     await lan.ip('link', 'set', 'lo', 'up');
     await lan.ip('address', 'add', `${lanHost}/32`, 'dev', 'lo');
