@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { SQLInputValue } from 'node:sqlite';
-import { closeCodes, type Hello } from '../../protocol/agent-frames.ts';
+import { closeCodes } from '../../protocol/agent-frames.ts';
 import { timestampOf } from '../context.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import type { AgentServices } from './agent-services.ts';
@@ -11,13 +11,14 @@ import { acknowledgedSeq } from './receipts.ts';
 import type { VerifiedHello } from './verify-hello.ts';
 
 /** Stores a verified hello, then welcomes the agent and sends it the commands that have no outcome. */
-export function helloJob(connection: AgentConnection, { hello, publicKey }: VerifiedHello): CommitJob {
+export function helloJob(connection: AgentConnection, verified: VerifiedHello): CommitJob {
   const { services } = connection;
+  const { hello } = verified;
   const { context } = services;
   let commands: string[] = [];
   const store = (): boolean => {
     services.lastSeen.touch(hello.machine_uuid);
-    if (!storeHello(services, hello, publicKey)) return false;
+    if (!storeHello(services, verified)) return false;
     connection.accept();
     return true;
   };
@@ -53,11 +54,12 @@ export function helloJob(connection: AgentConnection, { hello, publicKey }: Veri
 }
 
 /** False when the machine was deleted or has another key since the signature was checked. */
-function storeHello({ context }: AgentServices, hello: Hello, publicKey: string): boolean {
+function storeHello({ context }: AgentServices, { hello, publicKey, origin }: VerifiedHello): boolean {
   const columns: Record<string, SQLInputValue> = {
     mode: hello.mode,
     boot_id: hello.boot_id,
     agent_version: hello.agent_version,
+    dialled_url: origin,
     discovered_ip_addresses: JSON.stringify(hello.addresses.filter((address) => isIP(address) !== 0)),
     last_seen_at: timestampOf(context.clock),
     // The welcome carries the settings.

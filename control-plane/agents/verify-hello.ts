@@ -12,6 +12,8 @@ export interface VerifiedHello {
   readonly hello: Hello;
   /** The key that signed, `x` of the JWK: what is stored with the hello is stored only while the machine has it. */
   readonly publicKey: string;
+  /** The public URL that the machine dialled: the one that it signed, whatever a proxy made of the Host header. */
+  readonly origin: string;
 }
 
 export interface HelloCheck {
@@ -41,14 +43,14 @@ export function verifyHello(context: ServerContext, { frame, nonce, host }: Hell
   const hello = { ...parsed.data, machine_uuid: parsed.data.machine_uuid.toLowerCase() };
   const publicKey = keyOf(context, hello.machine_uuid);
   if (publicKey === undefined) return { code: closeCodes.unknown_machine, reason: 'this machine is not known here' };
-  const isSigned = originsOf(context, host).some((origin) => isSignedBy(publicKey, parsed.data, { origin, nonce }));
-  if (!isSigned) {
+  const origin = originsOf(context, host).find((each) => isSignedBy(publicKey, parsed.data, { origin: each, nonce }));
+  if (origin === undefined) {
     return {
       code: closeCodes.unauthorized,
       reason: 'the signature is wrong: another key, or a URL that is no --public-url',
     };
   }
-  return { hello, publicKey };
+  return { hello, publicKey, origin };
 }
 
 export function isRefusal(result: VerifiedHello | HelloRefusal): result is HelloRefusal {

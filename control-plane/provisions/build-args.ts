@@ -28,6 +28,7 @@ export function buildArgs(context: ServerContext, runUuid: string, registryCa: s
     },
     credentials: credentials === null ? null : [{ registry: image.reference.registry, ...credentials }],
     registry_ca: registryCa,
+    // Null: the one that the machine's installer was given, which alone knows the way out of its network.
     proxy: null,
     target_disk: settings.target_disk,
     user_data: userDataOf(context, run.uuid),
@@ -37,22 +38,32 @@ export function buildArgs(context: ServerContext, runUuid: string, registryCa: s
     hostname: settings.hostname,
     append_karg: [],
     inject_agent: settings.inject_agent,
-    agent_config: settings.inject_agent ? agentConfig(context) : null,
+    agent_config: settings.inject_agent ? agentConfig(context, run.machineUuid) : null,
     kexec_installer: settings.kexec_installer,
     boot: 'reboot',
     read_back: false,
   };
 }
 
-/** Text of the installed system's agent.yaml: this server, and how it is recognised. */
-function agentConfig(context: ServerContext): string {
-  const server = context.publicUrls[0] ?? '';
+/** Text of the installed system's agent.yaml: this server as the machine reaches it, and how it is recognised. */
+function agentConfig(context: ServerContext, machineUuid: string): string {
+  const server = serverUrlOf(context, machineUuid);
   return stringify({
     server,
     ...(server.startsWith('http://') ? { plain_http: true } : {}),
     ...(context.pin === null ? {} : { pin: context.pin }),
     ...(context.caCertificate === null ? {} : { ca: context.caCertificate }),
   });
+}
+
+/**
+ * The public URL that the machine dialled last, since names and networks differ from machine to machine: arguments are
+ * made anew after each hello, so this is the one that its installer reached. The first for a machine that has not been
+ * there, or whose URL is none of this server's any more.
+ */
+function serverUrlOf({ db, publicUrls }: ServerContext, machineUuid: string): string {
+  const dialled = db.prepare('SELECT dialled_url FROM machines WHERE uuid = ?').get(machineUuid)?.['dialled_url'];
+  return publicUrls.find((url) => url === dialled) ?? publicUrls[0] ?? '';
 }
 
 function userDataOf(context: ServerContext, runUuid: string): string | null {

@@ -337,4 +337,6 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX agent_logs_by_machine ON agent_logs (machine_uuid, id);
   `,
+  // The public URL that the machine's newest hello was signed for; null before the first.
+  'ALTER TABLE machines ADD COLUMN dialled_url TEXT',
 ];

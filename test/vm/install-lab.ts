@@ -65,7 +65,6 @@ export class InstallLab {
     const { login } = options;
     const registry = await startRegistry(resources, login === undefined ? {} : { login });
     const server = await startInstallerServer(resources, {
-      firstHost: lanHost,
       hosts: { [registryName]: '127.0.0.1' },
     });
     const lan = await GuestLan.create(resources);

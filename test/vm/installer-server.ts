@@ -34,8 +34,6 @@ export interface InstallerServerOptions {
   readonly dataDir?: string;
   /** Further flags of `durantic server run`. */
   readonly args?: readonly string[];
-  /** Its first URL names this host, which is what installed systems are configured with; default: this host itself. */
-  readonly firstHost?: string;
   readonly hosts?: ServerProcessOptions['hosts'];
 }
 
@@ -44,8 +42,7 @@ export async function startInstallerServer(
   options: InstallerServerOptions = {},
 ): Promise<InstallerServer> {
   const [port, bootPort] = [await freePort(), await freePort()];
-  const hosts = [...new Set([options.firstHost ?? '127.0.0.1', '127.0.0.1', userNetHost, lanHost])];
-  const urls = hosts.flatMap((host) => ['--public-url', `https://${host}:${port}`]);
+  const urls = ['127.0.0.1', userNetHost, lanHost].flatMap((host) => ['--public-url', `https://${host}:${port}`]);
   const listen = ['--http-boot', `127.0.0.1:${bootPort}`, '--assets', assetsDir];
   const server = await startServerProcess(resources, {
     port,
