@@ -29,7 +29,6 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   mdadm: ['mdadm'],
   mount: ['losetup', 'mount', 'swapoff', 'swapon', 'umount'],
   mtools: ['mattrib', 'mcopy', 'mdel', 'mdir', 'mtools', 'mtype'],
-  ndisc6: ['rdisc6'],
   tar: ['tar'],
   'util-linux': [
     ...['blkdiscard', 'blkid', 'blockdev', 'dmesg', 'findmnt', 'flock', 'lsblk', 'mkswap', 'partx', 'swaplabel'],
