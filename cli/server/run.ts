@@ -14,6 +14,7 @@ export function runCommand(): Command {
     .option('--tls-key <FILE>', 'its private key (PEM)')
     .option('--tls-ca <FILE>', 'the CA that machines are to trust for it (default: those of their system)')
     .option('--registry-ca <FILE>', 'CAs of registries, trusted by this server and by machines (PEM)')
+    .option('--registry-at <NAME=ADDRESS>', 'where this server finds a registry; may be repeated', append)
     .option('--config <FILE>', 'YAML with the names of these flags; flags win')
     .option('--plain-http', 'speak HTTP without TLS, for tests and behind a proxy')
     .option('--log-level <LEVEL>', 'debug, info, warn or error (default: info)')

@@ -6,6 +6,7 @@ import { credentialOfImage } from '../images/registry-credentials/credential-of-
 import { type CommandQueue, RenderError, type RenderMachine } from '../services.ts';
 import { transaction } from '../store/open-database.ts';
 import { timeText } from '../store/row-values.ts';
+import type { RegistryAccess } from './provision-service.ts';
 import { findRun, type StoredRun, userDataPlace } from './provision-store.ts';
 import { resolveDelayMs } from './resolve-delay.ts';
 import { resolveDigest } from './resolve-digest.ts';
@@ -15,7 +16,7 @@ export interface PrepareOptions {
   readonly keeper: RunKeeper;
   readonly commands: CommandQueue;
   readonly renderMachine: RenderMachine;
-  readonly registryCaFile: string | undefined;
+  readonly registries: RegistryAccess;
   readonly random: () => number;
   readonly signal: AbortSignal;
 }
@@ -54,7 +55,7 @@ async function findDigest(context: ServerContext, run: StoredRun, options: Prepa
     const digest = await resolveDigest({
       image,
       credentials: credentialOfImage(context, run.registryCredentialUuid, image.reference),
-      registryCaFile: options.registryCaFile,
+      registries: options.registries,
       log,
       signal: options.signal,
     });

@@ -1,4 +1,5 @@
 import { describeError } from '../../core/base/describe-error.ts';
+import type { ConnectTo } from '../../core/oci/create-dispatcher.ts';
 import type { ServerContext } from '../context.ts';
 import { ApiError, notFound } from '../http/api-error.ts';
 import type { CommandQueue, ProvisionService, RenderMachine } from '../services.ts';
@@ -12,10 +13,16 @@ import { findMachine, queueRun } from './queue-run.ts';
 import { type RunDependencies, RunKeeper } from './run-keeper.ts';
 import { type CancelReach, isTerminal } from './run-state.ts';
 
+export interface RegistryAccess {
+  /** PEM certificates of registries, trusted besides the system's roots, by server and agents. */
+  readonly ca?: { readonly file: string; readonly pem: string } | undefined;
+  /** Where this server finds a registry (`HOST:PORT`) that machines reach by its name. */
+  readonly connectTo?: ConnectTo;
+}
+
 export interface ProvisionServiceDependencies extends RunDependencies {
   readonly renderMachine: RenderMachine;
-  /** PEM certificates of registries, trusted besides the system's roots, by server and agents. */
-  readonly registryCa?: { readonly file: string; readonly pem: string };
+  readonly registries?: RegistryAccess;
   /** Injectable for tests, 0 ≤ value < 1. */
   readonly random?: () => number;
 }
@@ -54,7 +61,7 @@ class Provisions implements ProvisionService {
   }
 
   readonly buildArgs = (runUuid: string) =>
-    buildArgs(this.#context, runUuid, this.#dependencies.registryCa?.pem ?? null);
+    buildArgs(this.#context, runUuid, this.#dependencies.registries?.ca?.pem ?? null);
 
   queue(machineUuid: string) {
     const { db, events } = this.#context;
@@ -206,12 +213,12 @@ class Provisions implements ProvisionService {
       const isDue = run.resolveAfterMs === null || run.resolveAfterMs <= clock.now();
       if (run.state.status !== 'queued' || run.state.commandUuid !== null || !isDue) continue;
       if (this.#preparations.has(run.uuid)) continue;
-      const { commands, renderMachine, registryCa, random } = this.#dependencies;
+      const { commands, renderMachine, registries, random } = this.#dependencies;
       const work = prepareRun(this.#context, run.uuid, {
         keeper: this.#keeper,
         commands,
         renderMachine,
-        registryCaFile: registryCa?.file,
+        registries: registries ?? {},
         random: random ?? Math.random,
         signal: this.#closed.signal,
       });

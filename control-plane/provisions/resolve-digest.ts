@@ -2,6 +2,7 @@ import type { Logger } from '../../core/base/logger.ts';
 import type { RegistryCredentials } from '../../core/oci/auth.ts';
 import { openRegistrySource } from '../../core/oci/registry-source.ts';
 import type { ImageUrl } from '../images/read-image-url.ts';
+import type { RegistryAccess } from './provision-service.ts';
 
 /** What machines of this server are: the only architecture that is installed for now. */
 export const machinePlatform = { os: 'linux', architecture: 'amd64' } as const;
@@ -9,8 +10,7 @@ export const machinePlatform = { os: 'linux', architecture: 'amd64' } as const;
 export interface ResolveDigestOptions {
   readonly image: ImageUrl;
   readonly credentials: RegistryCredentials | null;
-  /** PEM file trusted besides the system's roots. */
-  readonly registryCaFile: string | undefined;
+  readonly registries: RegistryAccess;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -24,7 +24,8 @@ export async function resolveDigest(options: ResolveDigestOptions): Promise<stri
   const { reference, plainHttp } = options.image;
   const source = await openRegistrySource(reference, {
     plainHttp,
-    caFile: options.registryCaFile,
+    caFile: options.registries.ca?.file,
+    connectTo: options.registries.connectTo,
     credentials: (registry) =>
       registry === reference.registry && options.credentials !== null ? options.credentials : undefined,
     retryPolicy: { attempts: 1 },

@@ -4,7 +4,7 @@ import { type AgentHubOptions, createAgentHub } from '../agents/create-agent-hub
 import type { Services } from '../all-routes.ts';
 import type { ServerContext } from '../context.ts';
 import { Enrolment } from '../enrolment/enrolment.ts';
-import { createProvisionService, type ProvisionServiceDependencies } from '../provisions/provision-service.ts';
+import { createProvisionService, type RegistryAccess } from '../provisions/provision-service.ts';
 import { createRenderer } from '../roles/create-renderer.ts';
 import type { AgentFrameListener, ProvisionService } from '../services.ts';
 import { ServerMetrics } from './server-metrics.ts';
@@ -20,13 +20,11 @@ export interface ServerParts {
   close(): Promise<void>;
 }
 
-export type RegistryCa = ProvisionServiceDependencies['registryCa'];
-
 /** How often queued runs and time-outs are looked after. */
 const tickMs = 2000;
 
 /** Puts the parts of the server together. Hub and provisions need each other; each reads the other when it is used. */
-export function makeServices(context: ServerContext, registryCa?: RegistryCa): ServerParts {
+export function makeServices(context: ServerContext, registries: RegistryAccess = {}): ServerParts {
   const renderer = createRenderer(context);
   const { renderMachine, previewRoles } = renderer;
   const listeners: AgentFrameListener[] = [];
@@ -40,7 +38,7 @@ export function makeServices(context: ServerContext, registryCa?: RegistryCa): S
     hub,
     commands,
     renderMachine,
-    ...(registryCa === undefined ? {} : { registryCa }),
+    registries,
   });
   const enrolment = new Enrolment(context, {
     hub,

@@ -10,6 +10,7 @@ export const settingNames = [
   'tls-ca',
   'plain-http',
   'registry-ca',
+  'registry-at',
   'log-level',
 ] as const;
 
@@ -21,7 +22,10 @@ export interface RawValue {
   readonly where: string;
 }
 
-/** What was given; only `public-url` may have more than one value. */
+/** What may be given more than once. */
+export const repeatableSettings: readonly SettingName[] = ['public-url', 'registry-at'];
+
+/** What was given; only `repeatableSettings` may have more than one value. */
 export type RawSettings = Map<SettingName, readonly RawValue[]>;
 
 export function isSettingName(name: string): name is SettingName {

@@ -2,12 +2,19 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument } from 'yaml';
 import { ProvisionError } from '../../core/base/errors.ts';
-import { isSettingName, type RawSettings, type RawValue, type SettingName, settingNames } from './raw-settings.ts';
+import {
+  isSettingName,
+  type RawSettings,
+  type RawValue,
+  repeatableSettings,
+  type SettingName,
+  settingNames,
+} from './raw-settings.ts';
 
 const pathSettings: readonly SettingName[] = ['data-dir', 'assets', 'tls-cert', 'tls-key', 'tls-ca', 'registry-ca'];
 
 /**
- * Reads a configuration file: a YAML map with the names of the flags; `public-url` may be a list. Relative paths start
+ * Reads a configuration file: a YAML map with the names of the flags; what may be repeated may be a list. Relative paths start
  * at the file's folder.
  * @throws ProvisionError `document_invalid` naming file and line.
  */
@@ -49,7 +56,7 @@ function nameOf(pair: Pair, whereIs: (offset: number) => string): { name: Settin
 }
 
 function valuesOf(pair: Pair, { name, where }: { name: SettingName; where: string }): RawValue[] {
-  const items = isSeq(pair.value) && name === 'public-url' ? pair.value.items : [pair.value];
+  const items = isSeq(pair.value) && repeatableSettings.includes(name) ? pair.value.items : [pair.value];
   return items.map((item) => {
     const value = isScalar(item) ? item.value : undefined;
     if (typeof value !== 'string' && typeof value !== 'boolean') throw invalid(`${where}: a text is expected`);

@@ -1,7 +1,14 @@
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { RawSettings, RawValue, SettingName } from './raw-settings.ts';
 import { readConfigFile } from './read-config-file.ts';
-import { parseListenAddress, parseLogLevel, parsePublicUrl, parseSwitch, SettingProblem } from './setting-values.ts';
+import {
+  parseListenAddress,
+  parseLogLevel,
+  parsePublicUrl,
+  parseRegistryAddress,
+  parseSwitch,
+  SettingProblem,
+} from './setting-values.ts';
 import { defaultListen, type ServerSettings, type TlsSettings } from './settings.ts';
 
 /**
@@ -29,6 +36,7 @@ export function readSettings(flags: RawSettings, configFile: string | null): Ser
     assetsDir: one(raw, 'assets', (text) => text) ?? null,
     tls: tlsOf(raw, isPlain),
     registryCaFile: one(raw, 'registry-ca', (text) => text) ?? null,
+    registryAddresses: new Map(all(raw, 'registry-at', parseRegistryAddress)),
     logLevel: one(raw, 'log-level', parseLogLevel) ?? 'info',
   };
 }

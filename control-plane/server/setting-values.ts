@@ -33,6 +33,16 @@ export function parsePublicUrl(text: string): string {
   return url.origin;
 }
 
+/** `NAME:PORT=HOST:PORT`: a registry's name and the address where it is found. @throws SettingProblem */
+export function parseRegistryAddress(text: string): [name: string, address: ListenAddress] {
+  const [name = '', address = '', ...rest] = text.split('=');
+  if (rest.length > 0 || address === '') {
+    throw new SettingProblem(`"${text}" is not a registry and its address, such as registry.example:443=10.0.0.7:5000`);
+  }
+  const { host, port } = parseListenAddress(name);
+  return [`${host.toLowerCase()}:${port}`, parseListenAddress(address)];
+}
+
 /** @throws SettingProblem */
 export function parseLogLevel(text: string): LogLevel {
   if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error') return text;

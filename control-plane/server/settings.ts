@@ -31,6 +31,8 @@ export interface ServerSettings {
   readonly tls: TlsSettings;
   /** PEM of CAs of registries, trusted besides the system's, by this server and by machines; null: none. */
   readonly registryCaFile: string | null;
+  /** Where this server finds registries that machines reach by their name, by `HOST:PORT`. */
+  readonly registryAddresses: ReadonlyMap<string, ListenAddress>;
   readonly logLevel: LogLevel;
 }
 

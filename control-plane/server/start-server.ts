@@ -55,7 +55,8 @@ export async function startServer(settings: ServerSettings, options: StartOption
   const boot = settings.httpBoot === null ? null : undo.use(await WebServer.listen(settings.httpBoot, null, log));
   const context = makeContext({ settings, data, web, boot, clock, log });
   const tracker = new RequestTracker(isEndless);
-  const parts = makeServices(context, readRegistryCa(settings.registryCaFile));
+  const registries = { ca: readRegistryCa(settings.registryCaFile), connectTo: settings.registryAddresses };
+  const parts = makeServices(context, registries);
   undo.defer(() => parts.close());
   parts.attachAgents(web.server);
   const health = healthRoute({ db: data.db, log, tracker });

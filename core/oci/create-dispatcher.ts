@@ -12,7 +12,12 @@ export interface DispatcherOptions {
   readonly caFile?: string | undefined;
   /** URL of an HTTP proxy for every connection: a tunnel for HTTPS, forwarding for plain HTTP. */
   readonly proxy?: string | undefined;
+  /** Where else to connect to instead of a `HOST:PORT`; certificates are those of the name all the same. */
+  readonly connectTo?: ConnectTo | undefined;
 }
+
+/** Keys `HOST:PORT`, lower case, IPv6 without brackets. */
+export type ConnectTo = ReadonlyMap<string, { readonly host: string; readonly port: number }>;
 
 /**
  * Connections of one image source. HTTPS trusts the system's CA store (not Node's own list) and the certificates of
@@ -22,6 +27,7 @@ export interface DispatcherOptions {
 export async function createDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const extra = options.caFile === undefined ? [] : [await readCaFile(options.caFile)];
   if (options.proxy !== undefined) return proxyDispatcher(options.proxy, extra);
+  const { connectTo } = options;
   const common = {
     timeout: connectTimeoutMs,
     allowH2: false,
@@ -34,7 +40,8 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Disp
     pipelining: 1,
     bodyTimeout: 0,
     allowH2: false,
-    connect: (options, callback) => {
+    connect: (wanted, callback) => {
+      const options = elsewhere(wanted, connectTo);
       if (options.protocol !== 'https:') return connectPlain(options, callback);
       // Reading the store takes 50 ms, which plain HTTP need not pay; one context serves all connections.
       connectTls ??= buildConnector({
@@ -44,6 +51,12 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Disp
       connectTls(options, callback);
     },
   });
+}
+
+function elsewhere(wanted: buildConnector.Options, connectTo: ConnectTo = new Map()): buildConnector.Options {
+  const port = wanted.port || (wanted.protocol === 'https:' ? '443' : '80');
+  const found = connectTo.get(`${wanted.hostname.replace(/^\[|\]$/g, '').toLowerCase()}:${port}`);
+  return found === undefined ? wanted : { ...wanted, hostname: found.host, port: String(found.port) };
 }
 
 function proxyDispatcher(proxy: string, extra: readonly string[]): Dispatcher {

@@ -7,7 +7,7 @@ import type { RegistryCredentials } from './auth.ts';
 import type { RetryPolicy } from './blob-download.ts';
 import { blobRange } from './blob-range.ts';
 import { createBlobStream } from './blob-stream.ts';
-import { createDispatcher } from './create-dispatcher.ts';
+import { type ConnectTo, createDispatcher } from './create-dispatcher.ts';
 import { describeDescriptor } from './describe-descriptor.ts';
 import { readBody } from './http-get.ts';
 import { acceptedManifests } from './media-types.ts';
@@ -30,6 +30,8 @@ export interface RegistrySourceOptions {
   readonly caFile?: string | undefined;
   /** URL of an HTTP proxy. */
   readonly proxy?: string | undefined;
+  /** Registries that are found at another address than their name says. */
+  readonly connectTo?: ConnectTo | undefined;
   /** Gives user name and password of a registry; without it access is anonymous. */
   readonly credentials?: (registry: string) => RegistryCredentials | undefined;
   /** No byte for so long counts as a broken connection; default 30 s. */

@@ -5,7 +5,7 @@ import { createImage } from '../../control-plane/images/store-image.ts';
 import { describeMachine } from '../../control-plane/machines/describe-machine.ts';
 import { describeProvision } from '../../control-plane/provisions/describe-provision.ts';
 import { listHistory } from '../../control-plane/provisions/provision-history.ts';
-import { createProvisionService } from '../../control-plane/provisions/provision-service.ts';
+import { createProvisionService, type RegistryAccess } from '../../control-plane/provisions/provision-service.ts';
 import type {
   AgentFrameListener,
   AgentHub,
@@ -25,6 +25,7 @@ import { insertTestMachine, type TestIdentity } from './test-agent.ts';
 
 export interface ProvisionServerOptions {
   readonly renderMachine?: RenderMachine;
+  readonly registries?: RegistryAccess;
   /** Goes on where another server ended. */
   readonly after?: ProvisionServer;
 }
@@ -74,6 +75,7 @@ export async function startProvisionServer(
     hub,
     commands,
     renderMachine: options.renderMachine ?? renderMachine,
+    registries: options.registries ?? {},
     random: () => 0,
   });
   listeners.push(service.listener);

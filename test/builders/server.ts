@@ -44,6 +44,7 @@ export async function startTestServer(resources: Resources, options: TestServerO
     assetsDir: null,
     tls: { kind: 'own' },
     registryCaFile: null,
+    registryAddresses: new Map(),
     logLevel: 'error',
     ...options.settings,
   };

@@ -40,6 +40,7 @@ test('a data directory is enough', () => {
     assetsDir: null,
     tls: { kind: 'own' },
     registryCaFile: null,
+    registryAddresses: new Map(),
     logLevel: 'info',
   });
 });
@@ -59,6 +60,7 @@ test('every setting can stand in the file; relative paths start at its folder', 
       'tls-key: tls/server.key',
       'tls-ca: tls/ca.crt',
       'registry-ca: registry.pem',
+      'registry-at: ["Registry.example:443=10.0.0.7:5000", "[fd00::2]:5000=[::1]:5001"]',
       'plain-http: false',
       'log-level: debug',
     ].join('\n'),
@@ -76,6 +78,10 @@ test('every setting can stand in the file; relative paths start at its folder', 
       caFile: join(dir, 'tls/ca.crt'),
     },
     registryCaFile: join(dir, 'registry.pem'),
+    registryAddresses: new Map([
+      ['registry.example:443', { host: '10.0.0.7', port: 5000 }],
+      ['fd00::2:5000', { host: '::1', port: 5001 }],
+    ]),
     logLevel: 'debug',
   });
 });
@@ -107,6 +113,16 @@ const refusedFlags: [string, Partial<Record<SettingName, string>>, RegExp][] = [
   ['no data directory', {}, /^usage: --data-dir is needed/],
   ['a wrong address', { 'data-dir': '/d', listen: '8443' }, /^usage: --listen: "8443" is not an address/],
   ['a wrong boot address', { 'data-dir': '/d', 'http-boot': 'x' }, /^usage: --http-boot: "x" is not an address/],
+  [
+    'a registry without address',
+    { 'data-dir': '/d', 'registry-at': 'r:1' },
+    /^usage: --registry-at: "r:1" is not a reg/,
+  ],
+  [
+    'a registry without port',
+    { 'data-dir': '/d', 'registry-at': 'r=h:1' },
+    /^usage: --registry-at: "r" is not an address/,
+  ],
   ['a wrong URL', { 'data-dir': '/d', 'public-url': 'x' }, /^usage: --public-url: "x" is not a URL/],
   ['a certificate without key', { 'data-dir': '/d', 'tls-cert': '/c' }, /^usage: --tls-cert and --tls-key belong/],
   ['a CA alone', { 'data-dir': '/d', 'tls-ca': '/c' }, /^usage: --tls-cert and --tls-key belong/],
