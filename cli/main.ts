@@ -71,11 +71,16 @@ process.once('exit', () => {
   );
 });
 
-outliveReader(process.argv.slice(2));
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  await report(error, process.argv.slice(2));
-} finally {
-  isSettled = true;
+async function run(argv: readonly string[]): Promise<void> {
+  outliveReader(argv);
+  try {
+    await main(argv);
+  } catch (error) {
+    await report(error, argv);
+  } finally {
+    isSettled = true;
+  }
 }
+
+/** Never rejects. In the binary this module is a script without top-level await. */
+export const finished = run(process.argv.slice(2));

@@ -15,3 +15,9 @@ export const serverAsset = 'server-program.js';
 
 /** Name of the SEA asset that holds the installer's screens (scripts/build/bundle-screens.ts). */
 export const screensAsset = 'screens.js';
+
+/** Name of the SEA asset that holds the program itself (scripts/build/bundle-program.ts). */
+export const programAsset = 'program.js';
+
+/** Name of the SEA asset that holds `durantic installer`, a script of its own (scripts/build/bundle-installer.ts). */
+export const installerAsset = 'installer-program.js';

@@ -14,12 +14,14 @@ import {
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
 import { archiveBundle, archiveName, layOutBundle, requireFloor } from './build-bundle.ts';
-import { bundleProgram } from './bundle-program.ts';
+import { bundleInstaller } from './bundle-installer.ts';
+import { bundleProgram, bundleStart } from './bundle-program.ts';
 import { bundleScreens } from './bundle-screens.ts';
 import { bundleServer } from './bundle-server.ts';
 import { bundleWorkers } from './bundle-workers.ts';
 import { glibcNeeded } from './glibc-needed.ts';
 import { hashFile } from './hash-file.ts';
+import { makeCodeCaches } from './make-code-cache.ts';
 import { makeSea } from './make-sea.ts';
 import { cacheDir, distDir, nodeBinary, repoDir } from './paths.ts';
 import { type RuntimeLibrary, runtimeLibraries } from './runtime-libraries.ts';
@@ -42,6 +44,11 @@ export interface BuildResult {
   readonly isNew: boolean;
 }
 
+/** Of sea-config.json; see Node's documentation of single executable applications. */
+interface SeaOptions {
+  readonly execArgv: readonly string[];
+}
+
 const keyFile = 'build-key';
 
 /** Builds the binary and its bundle, unless the same input was built into `outDir` before. */
@@ -57,8 +64,10 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
     ...(await bundleWorkers()),
     ...(await bundleServer(source)),
     ...(await bundleScreens(source)),
+    ...(await bundleInstaller(source)),
+    ...(await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source)),
   };
-  const program = await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source);
+  const program = await bundleStart();
   const key = inputKey(
     program,
     [...Object.values(assets), ...libraries.map(({ file }) => file)],
@@ -71,9 +80,10 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const workDir = mkdtempSync(join(outDir, '.build-'));
   try {
     requireFloor('durantic-native.node', await glibcNeeded(addon));
-    const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as Record<string, unknown>;
+    const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as SeaOptions;
     const stripped = options.cacheDir ?? cacheDir;
-    const binary = await makeSea({ program, assets, options: seaOptions, workDir, cacheDir: stripped });
+    const all = { ...assets, ...(await makeCodeCaches(assets, seaOptions.execArgv, workDir)) };
+    const binary = await makeSea({ program, assets: all, options: { ...seaOptions }, workDir, cacheDir: stripped });
     const newBundle = join(workDir, 'bundle');
     mkdirSync(newBundle);
     await layOutBundle(newBundle, binary, libraries, source);

@@ -1,14 +1,14 @@
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { sharedName } from '../../core/base/script-asset.ts';
-import { englishOnly, lazyBuiltins } from './bundle-plugins.ts';
+import { sharedName } from '../../core/base/script-code.ts';
+import { englishOnly, lazyBuiltins, leanUndici } from './bundle-plugins.ts';
 import { distDir, repoDir } from './paths.ts';
 import type { SourceVersion } from './source-version.ts';
 
 export interface ScriptPart {
   /** Name of the SEA asset. */
   readonly asset: string;
-  /** Its first module, from the repository's root. */
+  /** Its first module, from the repository's root or absolute. */
   readonly entry: string;
   /** Modules that script and program have in common, from the repository's root or by package, and the name of each. */
   readonly shared: ReadonlyMap<string, string>;
@@ -20,7 +20,7 @@ export interface ScriptPart {
 export async function bundleScript(part: ScriptPart, source: SourceVersion): Promise<Record<string, string>> {
   const outfile = join(distDir, 'assets', part.asset);
   await build({
-    entryPoints: [join(repoDir, part.entry)],
+    entryPoints: [resolve(repoDir, part.entry)],
     absWorkingDir: repoDir,
     outfile,
     bundle: true,
@@ -31,12 +31,13 @@ export async function bundleScript(part: ScriptPart, source: SourceVersion): Pro
     mainFields: ['module', 'main'],
     legalComments: 'none',
     charset: 'ascii',
-    plugins: [...(part.plugins ?? []), lazyBuiltins, englishOnly, shareWithProgram(part.shared)],
+    plugins: [...(part.plugins ?? []), lazyBuiltins, englishOnly, leanUndici, shareWithProgram(part.shared)],
     define: {
       DURANTIC_VERSION: JSON.stringify(source.version),
       DURANTIC_COMMIT: JSON.stringify(source.commit),
-      // Only names files of a source tree, which the built program has not.
+      // Both only name files of a source tree, which the built program has not.
       'import.meta.url': JSON.stringify(`file:///durantic/${part.asset}`),
+      'import.meta.dirname': JSON.stringify('/durantic'),
       ...part.define,
     },
     logLevel: 'warning',

@@ -5,7 +5,7 @@ import { hashFile } from './hash-file.ts';
 import { nodeBinary } from './paths.ts';
 
 export interface SeaInput {
-  /** The program, one ES module. */
+  /** What the binary starts with, one CommonJS script. */
   readonly program: Uint8Array;
   /** Name of each asset and the file it is taken from. */
   readonly assets: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface SeaInput {
 export async function makeSea(input: SeaInput): Promise<string> {
   const { workDir } = input;
   copyFileSync(await strippedNode(input.cacheDir), join(workDir, 'node'));
-  writeFileSync(join(workDir, 'program.mjs'), input.program);
+  writeFileSync(join(workDir, 'program.cjs'), input.program);
   const assets: Record<string, string> = { 'assets.json': 'assets.json' };
   const digests: Record<string, string> = {};
   for (const name of Object.keys(input.assets).sort()) {
@@ -34,7 +34,7 @@ export async function makeSea(input: SeaInput): Promise<string> {
     digests[name] = hashFile(file);
   }
   writeFileSync(join(workDir, 'assets.json'), JSON.stringify(digests));
-  const config = { ...input.options, main: 'program.mjs', output: 'durantic', executable: './node', assets };
+  const config = { ...input.options, main: 'program.cjs', output: 'durantic', executable: './node', assets };
   writeFileSync(join(workDir, 'sea.json'), JSON.stringify(config));
   await runCommand(nodeBinary, ['--build-sea', 'sea.json'], { cwd: workDir });
   await runCommand('patchelf', ['--set-rpath', '$ORIGIN', 'durantic'], { cwd: workDir });

@@ -14,4 +14,4 @@ program.command('load <name>').action((name: string) => {
   console.log(JSON.stringify({ functions: Object.keys(module.exports).sort(), threadId }));
 });
 
-await program.parseAsync();
+export const finished = program.parseAsync();

@@ -79,7 +79,7 @@ test('virtio-net, e1000e and vmxnet3 each get a lease, and each carries the conn
     const mac = identity.macs[index] ?? '';
     // A card may have none before: the first that reaches the server ends the others' search.
     const lease = dhcp[index]?.leases()[0];
-    assert.deepEqual([lease?.mac, lease?.clientId], [mac, `01:${mac}`], models[index]);
+    assert.deepEqual([lease?.mac, lease?.clientId], [mac, `01:${mac}`], models[index] ?? '');
     const seenFrom = Date.now();
     await guest.waitForMachine(({ last_seen_at }) => Date.parse(last_seen_at ?? '') > seenFrom);
     await guest.vm.setLink(false, index);
