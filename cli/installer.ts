@@ -6,6 +6,8 @@ export function installerCommand(): Command {
     .description('bring the network up, enrol this machine and carry out what its server says (installer media only)')
     .allowExcessArguments(false)
     .action(async () => {
+      const { assertInstallerMedium } = await import('../installer/assert-installer-medium.ts');
+      assertInstallerMedium();
       const controller = new AbortController();
       process.once('SIGTERM', () => controller.abort());
       const { runInstaller } = await import('../installer/run-installer.ts');

@@ -41,6 +41,8 @@ export function firstStageFiles(stage: FirstStage): CpioEntry[] {
     ...treeEntries(join(here, 'etc'), 'etc'),
     fileEntry('etc/mke2fs.conf', join(stage.root, 'etc/mke2fs.conf')),
     fileEntry('durantic/stage2.squashfs', stage.squashfs),
+    // What `durantic installer` runs beside, and nowhere else.
+    file('durantic/installer-medium', ''),
     file('durantic/stage2.squashfs.sha256', `${stage.squashfsSha256}  stage2.squashfs\n`),
     ...stage.firmware.map(firmwareEntry),
   ]);

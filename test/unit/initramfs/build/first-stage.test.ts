@@ -7,6 +7,7 @@ import { compressArchive } from '../../../../initramfs/build/compress-archive.ts
 import { type CpioEntry, cpioChunks } from '../../../../initramfs/build/cpio.ts';
 import { firstStageFiles } from '../../../../initramfs/build/first-stage-files.ts';
 import { minimumMemory } from '../../../../initramfs/minimum-memory.ts';
+import { installerMarker } from '../../../../installer/assert-installer-medium.ts';
 import { Resources } from '../../../resources.ts';
 
 /** The first stage around a second one of a few bytes. */
@@ -44,6 +45,7 @@ test('the archive in the kernel has all that /init finds before the second stage
   assert.deepEqual(stage.get('dev/console'), { path: 'dev/console', kind: 'character-device', major: 5, minor: 1 });
   assert.equal(textOf(stage.get('durantic/stage2.squashfs')), 'second stage');
   assert.equal(textOf(stage.get('durantic/stage2.squashfs.sha256')), `${'ab'.repeat(32)}  stage2.squashfs\n`);
+  assert.ok(stage.has(installerMarker.slice(1)), 'durantic installer would refuse to run');
   const { ramMib, usableMib } = minimumMemory;
   const memory = `minimum_ram_mib=${ramMib}\nminimum_usable_mib=${usableMib}\n`;
   assert.equal(textOf(stage.get('stage1/minimum-memory')), memory);
