@@ -3,8 +3,8 @@ import type { LinkIdentity } from './link-identity.ts';
 import { LinkTable, learnedRoutes6, type RouteLine, routes4, staticRoutes6 } from './link-routes.ts';
 import { type Learned, LinkSetup, nothingLearned } from './link-setup.ts';
 import type { NetworkSystem } from './network-system.ts';
-import { flushAddresses, prepareDevice } from './prepare-device.ts';
-import type { KernelLink } from './read-kernel-links.ts';
+import { addressRemoval, prepareDevice } from './prepare-device.ts';
+import type { KernelAddress, KernelLink } from './read-kernel-links.ts';
 import type { SourceRules } from './source-rules.ts';
 
 /** Numbers of the links' routing tables: far from those that people use. */
@@ -48,6 +48,11 @@ export class LinkLayer {
     this.tableId = String(firstTable + identity.hardware.index);
     this.#table = new LinkTable(identity.device, this.tableId);
     this.#mainTable = new LinkTable(identity.device, 'main');
+  }
+
+  /** It has or may have addresses and routes. */
+  get isDirty(): boolean {
+    return this.#isDirty;
   }
 
   get isPrepared(): boolean {
@@ -115,13 +120,30 @@ export class LinkLayer {
     const { lease4 } = this.#learned;
     const lines4 = routes4(plan.statics.filter(has), lease4 !== null && has(lease4) ? lease4 : null);
     const lines6 = staticRoutes6(plan.statics);
-    await this.#table.set(4, lines4, signal);
-    // Not in a kernel without IPv6.
-    const hasIpv6 = kernel.addresses.some(({ family }) => family === 6);
-    if (hasIpv6) await this.#table.set(6, [...(await this.#learnRoutes6(kernel, signal)), ...lines6], signal);
-    if (!isWorking) return;
-    await this.#mainTable.set(4, lines4, signal);
-    if (hasIpv6) await this.#mainTable.set(6, lines6, signal);
+    const addresses = usableAddresses(kernel);
+    const learned6 = await this.#learnRoutes6(kernel, signal);
+    // Routes that advertisements named are in the main table already: dhcpcd puts them there.
+    await Promise.all([
+      this.#route({ family: 4, addresses, lines: lines4, mainLines: isWorking ? lines4 : null }, signal),
+      this.#route(
+        { family: 6, addresses, lines: [...learned6, ...lines6], mainLines: isWorking ? lines6 : null },
+        signal,
+      ),
+    ]);
+  }
+
+  /** Sets routes and source rules of one family with one start of `ip`, or with none when all is as it should be. */
+  async #route({ family, addresses, lines, mainLines }: FamilyRoutes, signal: AbortSignal): Promise<void> {
+    const own = addresses.flatMap((entry) => (entry.family === family ? [entry.address] : []));
+    // Nothing leads to the table without an address, and a kernel without IPv6 has none.
+    if (own.length === 0 && !this.#table.has(family)) return;
+    const changes = [
+      this.#table.change(family, lines),
+      ...(mainLines === null ? [] : [this.#mainTable.change(family, mainLines)]),
+    ];
+    const routes = changes.flatMap(({ commands }) => commands);
+    await this.#rules.claim({ family, addresses: own, table: this.tableId, routes }, signal);
+    for (const { confirm } of changes) confirm();
   }
 
   /**
@@ -167,7 +189,9 @@ export class LinkLayer {
 
   /** Routes come and go with addresses and advertisements. */
   async #learnRoutes6(kernel: KernelLink, signal: AbortSignal): Promise<readonly RouteLine[]> {
-    const key = JSON.stringify([kernel.addresses, this.#setup?.adviceCount]);
+    const addresses = usableAddresses(kernel).filter(({ family }) => family === 6);
+    if (addresses.length === 0) return [];
+    const key = JSON.stringify([addresses, this.#setup?.adviceCount]);
     if (key !== this.#routes6.key) this.#routes6 = { key, lines: await learnedRoutes6(kernel.name, signal) };
     return this.#routes6.lines;
   }
@@ -182,10 +206,27 @@ export class LinkLayer {
     this.#learned = nothingLearned;
     this.#routes6 = { key: '', lines: [] };
     if (!this.#isDirty) return;
+    const clear = async (family: 4 | 6): Promise<void> => {
+      const removals = [this.#mainTable.removal(family), this.#table.removal(family)];
+      const routes = removals.flatMap(({ commands }) => commands);
+      const addresses = addressRemoval(family, this.#identity.device);
+      await this.#rules.release(family, this.tableId, [...routes, ...addresses], signal);
+      for (const { confirm } of removals) confirm();
+    };
+    await Promise.all([clear(4), clear(6)]);
     this.#isDirty = false;
-    await this.#rules.release(this.tableId, signal);
-    await this.#mainTable.clear(signal);
-    await this.#table.clear(signal);
-    await flushAddresses(this.#identity.device, signal);
   }
+}
+
+interface FamilyRoutes {
+  readonly family: 4 | 6;
+  readonly addresses: readonly KernelAddress[];
+  readonly lines: readonly RouteLine[];
+  /** In the machine's own table too; null: not there. */
+  readonly mainLines: readonly RouteLine[] | null;
+}
+
+/** Link-local ones need no rule: their zone names the link. */
+function usableAddresses({ addresses }: KernelLink): KernelAddress[] {
+  return addresses.filter(({ isLinkLocal, isTentative, isDuplicate }) => !isLinkLocal && !isTentative && !isDuplicate);
 }

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { AddressPlan } from './address-plan.ts';
-import { listWithIp, tryIpBatch } from './ip-command.ts';
+import { listWithIp } from './ip-command.ts';
 import type { Lease4 } from './parse-lease.ts';
+import { barrier } from './source-rules.ts';
 
 /** The arguments that follow `ip route replace`, without device and table. */
 export type RouteLine = readonly string[];
-
-const barrierMetric = '4294967295';
 
 /** IPv4 routes of a link: to its networks, and what its DHCP server or `ip=` names. */
 export function routes4(statics: AddressPlan['statics'], lease: Lease4 | null): RouteLine[] {
@@ -54,11 +53,18 @@ export async function learnedRoutes6(device: string, signal: AbortSignal): Promi
     ]);
 }
 
+/** What is to be done for one family, to be confirmed when it is done. */
+export interface RouteChange {
+  /** For `ip -batch`; none when all is as it should be. */
+  readonly commands: readonly (readonly string[])[];
+  readonly confirm: () => void;
+}
+
 /** The routing table of one link; lookups that have come here end here. */
 export class LinkTable {
   readonly id: string;
   readonly #device: string;
-  readonly #installed = new Map<string, readonly RouteLine[]>();
+  readonly #installed = new Map<4 | 6, readonly RouteLine[]>();
 
   /** @param id Number of the table, or `main`, which has no end. */
   constructor(device: string, id: string) {
@@ -66,38 +72,36 @@ export class LinkTable {
     this.id = id;
   }
 
+  /** Whether something was set for the family. */
+  has(family: 4 | 6): boolean {
+    return this.#installed.has(family);
+  }
+
   /**
    * Makes these the routes of one family; what stays the same is never gone in between. A route that the kernel refuses,
    * because a DHCP server sent nonsense, is left out.
    */
-  async set(family: 4 | 6, lines: readonly RouteLine[], signal: AbortSignal): Promise<void> {
-    const key = String(family);
-    const installed = this.#installed.get(key);
+  change(family: 4 | 6, lines: readonly RouteLine[]): RouteChange {
+    const installed = this.#installed.get(family);
     const before = installed ?? [];
     const wanted = new Set(lines.map((line) => line.join(' ')));
     const had = new Set(before.map((line) => line.join(' ')));
-    if (installed !== undefined && wanted.size === had.size && [...wanted].every((line) => had.has(line))) return;
+    const isSame = wanted.size === had.size && [...wanted].every((line) => had.has(line));
+    if (installed !== undefined && isSame) return { commands: [], confirm: () => undefined };
     const end = ['dev', this.#device, 'table', this.id, 'proto', 'static'];
     const removed = before.filter((line) => !wanted.has(line.join(' ')));
-    // EACCES tells it from a network that says "unreachable" (ip-route(8), prohibit).
-    const barrier = ['route', 'replace', 'prohibit', 'default', 'metric', barrierMetric, 'table', this.id];
     const commands = [
       ...lines.map((line) => ['route', 'replace', ...line, ...end]),
       ...removed.map((line) => ['route', 'del', ...line, ...end]),
-      ...(this.id === 'main' ? [] : [barrier]),
+      ...(this.id === 'main' ? [] : [barrier(this.id)]),
     ];
-    await tryIpBatch(family, commands, signal);
-    this.#installed.set(key, [...lines]);
+    return { commands, confirm: () => void this.#installed.set(family, [...lines]) };
   }
 
-  /** Takes back what was set. */
-  async clear(signal: AbortSignal): Promise<void> {
-    for (const family of [4, 6] as const) {
-      if (!this.#installed.has(String(family))) continue;
-      if (this.id === 'main') await this.set(family, [], signal);
-      else await tryIpBatch(family, [['route', 'flush', 'table', this.id]], signal);
-    }
-    this.#installed.clear();
+  /** Takes back what was set for one family. */
+  removal(family: 4 | 6): RouteChange {
+    const commands = this.id === 'main' ? this.change(family, []).commands : [['route', 'flush', 'table', this.id]];
+    return { commands, confirm: () => void this.#installed.delete(family) };
   }
 }
 

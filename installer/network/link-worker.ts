@@ -107,7 +107,7 @@ export class LinkWorker implements AsyncDisposable {
     this.#beginAnew();
   }
 
-  /** Resolves when nothing of a resting link is left in the machine's routes. */
+  /** Resolves when a resting link has given back what it had. */
   async atRest(): Promise<void> {
     if (this.#restReason !== null && !this.#ending.signal.aborted) await this.#atRest.promise;
   }

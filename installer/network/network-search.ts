@@ -12,6 +12,7 @@ import { type LinkHost, LinkWorker } from './link-worker.ts';
 import type { Network, NetworkOptions, Probe, WorkingLink } from './network.ts';
 import type { NetworkSystem } from './network-system.ts';
 import { type KernelLink, readKernelLinks } from './read-kernel-links.ts';
+import { RouteFence } from './route-fence.ts';
 import { SourceRules } from './source-rules.ts';
 import { Wake } from './wake.ts';
 import { writeResolvConf } from './write-resolv-conf.ts';
@@ -23,6 +24,7 @@ export class NetworkSearch implements Network, LinkHost {
   readonly #workers = new Map<string, LinkWorker>();
   readonly #rules = new SourceRules();
   readonly #turns = new AddressTurns(this.#rules);
+  readonly #fence = new RouteFence(this.#rules);
   readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
   readonly #wake = new Wake();
@@ -112,8 +114,7 @@ export class NetworkSearch implements Network, LinkHost {
     const description = describeLink(identity, identity.plan, kernel, layer);
     const key = JSON.stringify([layer.configuration, description]);
     if (key === this.#working?.key) return;
-    // Until then the machine has their routes too.
-    await Promise.all(this.#others(link).map(async (other) => await other.atRest()));
+    if (this.#working === null) await this.#fenceOff(link);
     writeResolvConf(this.#system.resolvConf, nameservers, searchDomains);
     if (link !== this.#winner) return;
     this.changed(link);
@@ -130,6 +131,7 @@ export class NetworkSearch implements Network, LinkHost {
     if (link !== this.#winner) return;
     this.#isInDoubt = false;
     this.#winner = null;
+    this.#fence.open(this.#signal);
     this.#formerWinner = link;
     this.#searchingSinceMs = performance.now();
     for (const worker of this.#workers.values()) worker.takeUp();
@@ -143,6 +145,14 @@ export class NetworkSearch implements Network, LinkHost {
     if (this.#reported.get(report.name) === key) return;
     this.#reported.set(report.name, key);
     this.#options.onLink(report);
+  }
+
+  /** The winner is declared at once, while the others give back what they have. */
+  async #fenceOff(link: LinkWorker): Promise<void> {
+    const others = this.#others(link).filter(({ layer }) => layer.isDirty);
+    if (others.length === 0) return;
+    const end = Promise.all(others.map(async (other) => await other.atRest()));
+    await this.#fence.close(link.layer.tableId, end, this.#signal);
   }
 
   #others(link: LinkWorker): LinkWorker[] {

@@ -24,7 +24,9 @@ export async function prepareDevice(request: DeviceRequest, signal: AbortSignal)
   const { link, device, vlanId, plan, procFolder } = request;
   setKernelOptions(procFolder, link.name, vlanId !== null);
   // An installer that was killed leaves them.
-  if (link.addresses.some(({ isLinkLocal }) => !isLinkLocal)) await flushAddresses(link.name, signal);
+  if (link.addresses.some(({ isLinkLocal }) => !isLinkLocal)) {
+    for (const family of [4, 6] as const) await tryIpBatch(family, addressRemoval(family, link.name), signal);
+  }
   const mtu = plan.mtuBytes === null ? [] : ['mtu', String(plan.mtuBytes)];
   if (plan.macAddress !== null && plan.macAddress !== link.macAddress) {
     // Most drivers change it only while the device is off.
@@ -38,11 +40,14 @@ export async function prepareDevice(request: DeviceRequest, signal: AbortSignal)
   await ip(['link', 'set', device, 'up'], signal);
 }
 
-/** Takes all addresses but its own link-local one from a device; IPv4 routes go with the address they name. */
-export async function flushAddresses(device: string, signal: AbortSignal): Promise<void> {
-  await tryIpBatch(4, [['address', 'flush', 'dev', device]], signal);
+/**
+ * Commands for `ip -batch` that take all addresses but its own link-local one from a device; IPv4 routes go with the address
+ * they name.
+ */
+export function addressRemoval(family: 4 | 6, device: string): string[][] {
+  if (family === 4) return [['address', 'flush', 'dev', device]];
   const origins = ['ra', 'static'].map((origin) => ['route', 'flush', 'dev', device, 'proto', origin]);
-  await tryIpBatch(6, [['address', 'flush', 'dev', device, 'scope', 'global'], ...origins], signal);
+  return [['address', 'flush', 'dev', device, 'scope', 'global'], ...origins];
 }
 
 /** Documentation/networking/ip-sysctl.rst. @param isCarrier Only a VLAN on it has addresses. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { InstallerMachine } from '../../../builders/installer-network.ts';
 import { type OutsideServer, startOutsideServer, TestNetwork } from '../../../builders/network-namespaces.ts';
-import { Resources } from '../../../resources.ts';
+import { Resources, waitFor } from '../../../resources.ts';
 
 const shared = new Resources();
 let server: OutsideServer;
@@ -105,9 +105,9 @@ describe('the way to the server is lost', { concurrency: 4 }, () => {
     await networks[0]?.setCarrier('eth0', false);
     await machine.untilWorking('eth1');
     await machine.untilLink('eth0', { stage: 'unused', detail: /^no cable, or the switch port is off$/ });
-    const routes = await machine.namespace.ip('-4', 'route');
-    assert.match(routes, /^default via 10\.56\.0\.1 dev eth1/m);
-    assert.doesNotMatch(routes, /eth0/);
+    const routes = async (): Promise<string> => await machine.namespace.ip('-4', 'route');
+    assert.match(await routes(), /^default via 10\.56\.0\.1 dev eth1/m);
+    await waitFor('eth0 to give its routes back', async () => !/eth0/.test(await routes()));
     assert.match(machine.resolvConf, /^nameserver 10\.56\.0\.1$/m);
     await networks[0]?.setCarrier('eth0', true);
     await networks[1]?.setCarrier('eth1', false);
