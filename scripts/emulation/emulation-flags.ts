@@ -29,6 +29,9 @@ server is kept in .run-qemu/, so that the next start is the same machine again. 
   --no-server         none: the installer asks who it belongs to
   --token             the machine enrols by a token (default)
   --approval          it shows a code, which you approve
+  --image IMAGE       an image that the machine can be installed with: a name that ./scripts/build-image knows, or the
+                      folder of an OCI layout; may be repeated, the first is the default image. A registry of its own
+                      has it. Without the option all that are built.
   --append "WORDS"    further kernel parameters, for --media direct
   --kvm               the processor's virtualisation instead of emulation
   --fresh             forget machine, disks and server of earlier starts
@@ -54,6 +57,8 @@ export interface EmulationFlags {
   readonly cpus: number;
   readonly server: ServerChoice;
   readonly way: 'token' | 'approval';
+  /** Null: all that are built. */
+  readonly images: readonly string[] | null;
   readonly append: string;
   readonly hasKvm: boolean;
   readonly isFresh: boolean;
@@ -80,6 +85,7 @@ const options = {
   'no-server': flag,
   token: flag,
   approval: flag,
+  image: texts,
   append: text,
   kvm: flag,
   fresh: flag,
@@ -112,6 +118,7 @@ export function readEmulationFlags(argv: readonly string[]): EmulationFlags | nu
     cpus: wholeNumber('--cpus', values.cpus ?? '2', 1, 256),
     server: serverChoice(values.server, values['boot-url'], values['no-server']),
     way: values.approval ? 'approval' : 'token',
+    images: values.image ?? null,
     append: values.append ?? '',
     hasKvm: values.kvm,
     isFresh: values.fresh,
@@ -122,7 +129,8 @@ export function readEmulationFlags(argv: readonly string[]): EmulationFlags | nu
   return flags;
 }
 
-function checkMedium({ media, firmware, append, server, nics, disks }: EmulationFlags): void {
+function checkMedium({ media, firmware, append, server, nics, disks, images }: EmulationFlags): void {
+  if (images !== null && server.kind !== 'start') throw new Error('--image is for a server that is started here');
   if (media !== 'direct' && append !== '')
     throw new Error('--append is for --media direct: QEMU starts no kernel itself');
   if (media === 'tftp' && firmware === 'seabios') {

@@ -19,6 +19,8 @@ const stateSchema = z.object({
   /** Of the server, so that what it has installed finds it again. */
   port: z.int(),
   bootPort: z.int(),
+  /** Of the registry, whose images the server knows by it. */
+  registryPort: z.int(),
   apiToken: z.string().nullable(),
 });
 
@@ -33,9 +35,15 @@ export async function openState(
   // A folder that is not ours is not emptied, whatever `--state` says.
   if (options.isFresh && existsSync(stateFile(dir))) rmSync(dir, { recursive: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  if (existsSync(stateFile(dir))) return stateSchema.parse(JSON.parse(readFileSync(stateFile(dir), 'utf8')));
-  const [port, bootPort] = [await pickPort(), await pickPort()];
-  const state = { identity: newIdentity(cardCount), port, bootPort, apiToken: null };
+  if (existsSync(stateFile(dir))) {
+    const saved: unknown = JSON.parse(readFileSync(stateFile(dir), 'utf8'));
+    // Of a folder from before there was a registry.
+    const state = stateSchema.parse({ registryPort: await pickPort(), ...(saved as object) });
+    saveState(dir, state);
+    return state;
+  }
+  const [port, bootPort, registryPort] = [await pickPort(), await pickPort(), await pickPort()];
+  const state = { identity: newIdentity(cardCount), port, bootPort, registryPort, apiToken: null };
   saveState(dir, state);
   return state;
 }

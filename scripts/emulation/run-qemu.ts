@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { chooseHostname } from '../../control-plane/enrolment/choose-hostname.ts';
 import { describeError } from '../../core/base/describe-error.ts';
 import { Resources } from '../../test/resources.ts';
 import { installerAsset } from '../../test/vm/installer-assets.ts';
@@ -10,8 +11,9 @@ import { distDir, repoDir } from '../build/paths.ts';
 import { followConsole } from '../demonstration/follow-console.ts';
 import { emulatedMachine } from './emulated-machine.ts';
 import { type EmulationFlags, readEmulationFlags, usage } from './emulation-flags.ts';
+import { findLayouts } from './emulation-registry.ts';
 import { type EmulationServer, openServer, plannedServer } from './emulation-server.ts';
-import { openDisks, openState } from './emulation-state.ts';
+import { type EmulationState, openDisks, openState } from './emulation-state.ts';
 import { hasSystem } from './has-system.ts';
 import { nextSteps } from './next-steps.ts';
 import { shellCommand } from './shell-word.ts';
@@ -41,6 +43,14 @@ async function makeMedium(
   });
 }
 
+/** What a server of our own calls the machine until somebody renames it; null for other servers and without cards. */
+function machineName({ identity }: EmulationState, { server, nics }: EmulationFlags): string | null {
+  const macs = identity.macs.slice(0, nics.length).sort();
+  return server.kind !== 'start' || macs.length === 0
+    ? null
+    : chooseHostname({ hostname: null, macs, machineUuid: identity.smbiosUuid });
+}
+
 /** Runs a guest until it ends or this program is told to; gives QEMU's reason. */
 async function runGuest(options: VmOptions, flags: EmulationFlags): Promise<unknown> {
   await using resources = new Resources();
@@ -60,7 +70,7 @@ async function runQemu(flags: EmulationFlags, resources: Resources): Promise<voi
   const isTerminal = process.stdin.isTTY === true;
   const server = flags.isDryRun
     ? plannedServer(flags.server, state)
-    : await openServer(resources, flags.server, { dir, state });
+    : await openServer(resources, flags.server, { dir, state, images: findLayouts(flags.images) });
   const token = flags.way === 'token' && server !== null ? await server.makeToken() : null;
   const disks = openDisks(dir, flags.disks);
   const guestDir = join(dir, 'guest');
@@ -71,7 +81,9 @@ async function runQemu(flags: EmulationFlags, resources: Resources): Promise<voi
   if (flags.isDryRun) return print(shellCommand('qemu-system-x86_64', qemuArguments(guest, files, 'NONCE')));
   const here = (file: string): string => relative(process.cwd(), file);
   const binary = here(join(distDir, 'durantic'));
-  for (const line of nextSteps({ flags, server, binary, consoleLog: here(files.consoleLog), isTerminal })) print(line);
+  const machine = machineName(state, flags);
+  const situation = { flags, server, machine, binary, consoleLog: here(files.consoleLog), isTerminal };
+  for (const line of nextSteps(situation)) print(line);
   let reason = await runGuest(guest, flags);
   const [disk] = disks;
   while (reason === 'guest-reset') {

@@ -24,15 +24,19 @@ export interface RegistryOptions {
   readonly tokenAuth?: TokenServer;
   /** Who may use it (HTTP Basic); without this and `tokenAuth`, everybody. */
   readonly login?: RegistryCredentials;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Folder that stays; default: one that goes with the registry. */
+  readonly dataDir?: string;
 }
 
-/** Debian's docker-registry (distribution) on a free loopback port with a throw-away data directory. */
+/** Debian's docker-registry (distribution) on a loopback port, with a throw-away data directory unless one is given. */
 export async function startRegistry(resources: Resources, options: RegistryOptions = {}): Promise<Registry> {
   const dir = resources.tempDir('durantic-registry-');
-  const dataDir = join(dir, 'data');
+  const dataDir = options.dataDir ?? join(dir, 'data');
   const configFile = join(dir, 'config.yml');
-  const host = `127.0.0.1:${await freePort()}`;
-  await mkdir(dataDir);
+  const host = `127.0.0.1:${options.port ?? (await freePort())}`;
+  await mkdir(dataDir, { recursive: true });
   const htpasswdFile = join(dir, 'htpasswd');
   if (options.login !== undefined) await writeFile(htpasswdFile, await htpasswdLine(options.login));
   await writeFile(configFile, JSON.stringify(configOf(host, { dataDir, htpasswdFile }, options)));

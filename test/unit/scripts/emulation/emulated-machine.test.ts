@@ -100,6 +100,8 @@ const refused: readonly [string, RegExp][] = [
   ['--media ipxe --no-server', /needs a server/],
   ['--media tftp --firmware bios', /needs --firmware uefi/],
   ['--media iso --append quiet', /--append is for --media direct/],
+  ['--image debian-12 --no-server', /--image is for a server that is started here/],
+  ['--image debian-12 --server https://a', /--image is for a server that is started here/],
   ['--media disk --disks 0', /needs a disk/],
   ['5', /what is "5"/],
 ];
@@ -126,6 +128,12 @@ test('the machine stays the same one until it is to be fresh; its state is priva
   writeFileSync(disk.file, readFileSync(disk.file).fill(1, 510, 512));
   assert.ok(hasSystem(disk));
   assert.ok(hasSystem(openDisks(dir, [{ bus: 'nvme', sectorBytes: 512, sizeBytes: 1024 ** 2 }])[0] ?? disk), 'kept');
+  // As an earlier version left it.
+  const { registryPort: _, ...older } = first;
+  writeFileSync(join(dir, 'state.json'), JSON.stringify(older));
+  const completed = await openState(dir, { isFresh: false, pickPort: async () => 5000 });
+  assert.deepEqual(completed, { ...first, registryPort: 5000 });
+  assert.deepEqual(await openState(dir, { isFresh: false, pickPort }), completed, 'images keep their registry');
   const next = await openState(dir, { isFresh: true, pickPort });
   assert.notEqual(next.identity.smbiosUuid, first.identity.smbiosUuid);
   assert.ok(next.apiToken === null && !existsSync(disk.file));
