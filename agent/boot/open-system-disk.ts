@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises';
 import { ProvisionError } from '../../core/base/errors.ts';
-import { partitionRange } from '../disk/geometry.ts';
 import { detectGpt } from '../disk/gpt.ts';
-import { type FilesystemFacts, probeFilesystem } from '../disk/probe-filesystem.ts';
+import { probePartitions } from '../disk/probe-partitions.ts';
 import type { DiskFacts, GptPartition, ReadBytes } from '../disk/types.ts';
 import { mountRoot } from '../provision/steps/mount-root.ts';
-import { type PartitionIdentity, partitionTypes, type RootfsContext } from '../rootfs/types.ts';
+import { partitionIdentity } from '../rootfs/partition-identity.ts';
+import { partitionTypes, type RootfsContext } from '../rootfs/types.ts';
 import type { BootLayout } from './installed-disk.ts';
 
 /** The disk of an installed system, its root mounted read-only. */
@@ -52,7 +52,9 @@ export async function openSystemDisk(
   return {
     layout: {
       root: mounted.path,
-      partitions: partitions.map((partition) => identityOf(partition, filesystems.get(partition.number) ?? null)),
+      partitions: partitions.map((partition) =>
+        partitionIdentity(partition, filesystems.get(partition.number) ?? null),
+      ),
       rootNumber: root.number,
       bootNumber: boot?.number ?? null,
       espNumber: esp?.number ?? null,
@@ -71,13 +73,7 @@ async function readPartitions(disk: DiskFacts) {
     return buffer.subarray(0, bytesRead);
   };
   const gpt = tableOf(await read(0, Math.min(headBytes, disk.sizeBytes)), disk.path);
-  const filesystems = new Map<number, FilesystemFacts | null>();
-  for (const partition of gpt.partitions) {
-    const range = partitionRange(gpt, partition);
-    const readInside: ReadBytes = (offsetBytes, lengthBytes) => read(range.offsetBytes + offsetBytes, lengthBytes);
-    filesystems.set(partition.number, await probeFilesystem(readInside, range.lengthBytes));
-  }
-  return { partitions: gpt.partitions, filesystems };
+  return { partitions: gpt.partitions, filesystems: await probePartitions(gpt, read) };
 }
 
 function tableOf(head: Buffer, path: string) {
@@ -86,16 +82,4 @@ function tableOf(head: Buffer, path: string) {
   } catch (cause) {
     throw new ProvisionError('boot_path_invalid', `${path} has no GUID partition table`, { cause });
   }
-}
-
-function identityOf(partition: GptPartition, filesystem: FilesystemFacts | null): PartitionIdentity {
-  return {
-    number: partition.number,
-    typeGuid: partition.typeGuid,
-    partUuid: partition.uniqueGuid,
-    partLabel: partition.name === '' ? null : partition.name,
-    fsUuid: filesystem?.uuid ?? null,
-    fsLabel: filesystem?.label ?? null,
-    fsType: filesystem?.type ?? null,
-  };
 }

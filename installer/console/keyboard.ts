@@ -4,17 +4,11 @@ import { ReadStream } from 'node:tty';
 /**
  * What is typed at a terminal, key by key, without echo; `^C` is a character like any other. The terminal does not become
  * this process's own. A terminal from which nothing can be read any more is silent from then on.
- * @throws Error of the system when it cannot be opened, or is no terminal.
+ * Null for one that cannot be opened, or that is no terminal: it is still written to.
  */
-export function openKeyboard(path: string, onInput: (text: string) => void): Disposable {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
-  let stream: ReadStream;
-  try {
-    stream = new ReadStream(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+export function openKeyboard(path: string, onInput: (text: string) => void): Disposable | null {
+  const stream = openTerminal(path);
+  if (stream === null) return null;
   stream.on('error', () => stream.destroy());
   // Only flags are changed: speed, parity and flow control stay as the kernel has set them.
   stream.setRawMode(true);
@@ -27,4 +21,15 @@ export function openKeyboard(path: string, onInput: (text: string) => void): Dis
       stream.destroy();
     },
   };
+}
+
+function openTerminal(path: string): ReadStream | null {
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+    return new ReadStream(fd);
+  } catch {
+    if (fd !== null) closeSync(fd);
+    return null;
+  }
 }

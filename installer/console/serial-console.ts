@@ -43,7 +43,7 @@ class SerialSink implements ConsoleSink {
   constructor(writer: ConsoleWriter, options: SerialConsoleOptions) {
     this.#options = options;
     this.#writer = writer;
-    this.#keyboard = this.#openKeyboard();
+    this.#keyboard = openKeyboard(options.path, (input) => this.#typed(input));
     this.#ticker = setInterval(() => this.#printDue(), tickMs).unref();
   }
 
@@ -67,15 +67,6 @@ class SerialSink implements ConsoleSink {
     this.#closeInput();
     this.#keyboard?.[Symbol.dispose]();
     this.#writer[Symbol.dispose]();
-  }
-
-  /** A line from which nothing can be read is still written to. */
-  #openKeyboard(): Disposable | null {
-    try {
-      return openKeyboard(this.#options.path, (input) => this.#typed(input));
-    } catch {
-      return null;
-    }
   }
 
   #typed(input: string): void {

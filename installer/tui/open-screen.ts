@@ -64,7 +64,7 @@ class TuiScreen implements ConsoleSink {
     this.#writer = writer;
     this.#size = terminalSize(options.path);
     this.#painter = new Painter(writer, this.#size);
-    this.#keyboard = this.#openKeyboard();
+    this.#keyboard = openKeyboard(options.path, (input) => this.#typed(input));
     this.#draw();
     this.#ticker = setInterval(() => this.#tick(), tickMs).unref();
     void this.#loadInk();
@@ -88,15 +88,6 @@ class TuiScreen implements ConsoleSink {
     this.#painter.release();
     this.#keyboard?.[Symbol.dispose]();
     this.#writer[Symbol.dispose]();
-  }
-
-  /** A machine without a keyboard still shows its screens. */
-  #openKeyboard(): Disposable | null {
-    try {
-      return openKeyboard(this.#options.path, (input) => this.#typed(input));
-    } catch {
-      return null;
-    }
   }
 
   async #loadInk(): Promise<void> {

@@ -3,10 +3,12 @@ import { findRootPartition } from '../../disk/find-root-partition.ts';
 import { partitionRange } from '../../disk/geometry.ts';
 import { growRoot } from '../../disk/grow-ext4.ts';
 import { planGrownTable } from '../../disk/plan-table.ts';
-import { type FilesystemFacts, probeFilesystem } from '../../disk/probe-filesystem.ts';
+import type { FilesystemFacts } from '../../disk/probe-filesystem.ts';
+import { probePartitions } from '../../disk/probe-partitions.ts';
 import { registerPartitions } from '../../disk/register-partitions.ts';
 import type { Gpt, GptPartition, GrownTable, OpenTarget } from '../../disk/types.ts';
 import { findEmbeddedIdentifiers } from '../../rootfs/find-embedded-identifiers.ts';
+import { partitionIdentity } from '../../rootfs/partition-identity.ts';
 import { type IdentifierPlan, keepIdentifiers, planIdentifiers } from '../../rootfs/plan-identifiers.ts';
 import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
 import { type PartitionIdentity, partitionTypes } from '../../rootfs/types.ts';
@@ -45,12 +47,12 @@ export interface ResizedDisk {
 export async function resizeRoot(ctx: StepContext, input: ResizeRootInput): Promise<StepResult<ResizedDisk>> {
   const { plan, target, head } = input;
   const { gpt } = plan.inspected.disk;
-  const filesystems = await probeAll(target, gpt);
+  const filesystems = await probePartitions(gpt, (offsetBytes, lengthBytes) => target.read(offsetBytes, lengthBytes));
   const root = await findRoot(plan, filesystems);
   checkRootSize(plan.diskFacts, plan.inspected, root);
   const imageDevices = await registerPartitions(target, gpt, ctx);
   const identities = gpt.partitions.map((partition) =>
-    identityOf(partition, filesystems.get(partition.number) ?? null),
+    partitionIdentity(partition, filesystems.get(partition.number) ?? null),
   );
   const device = (typeGuid: string): string | null => {
     const found = gpt.partitions.find((partition) => partition.typeGuid === typeGuid);
@@ -114,17 +116,6 @@ export async function planTable(
   return await planGrownTable({ head: input.head, imageGpt, rootNumber, target: input.target, guids }, ctx);
 }
 
-async function probeAll(target: OpenTarget, gpt: Gpt): Promise<Map<number, FilesystemFacts | null>> {
-  const found = new Map<number, FilesystemFacts | null>();
-  for (const partition of gpt.partitions) {
-    const range = partitionRange(gpt, partition);
-    const read = (offsetBytes: number, lengthBytes: number) =>
-      target.read(range.offsetBytes + offsetBytes, lengthBytes);
-    found.set(partition.number, await probeFilesystem(read, range.lengthBytes));
-  }
-  return found;
-}
-
 async function findRoot(
   plan: InstallPlan,
   filesystems: ReadonlyMap<number, FilesystemFacts | null>,
@@ -133,18 +124,6 @@ async function findRoot(
   const { architecture } = image.platform;
   const probe = async (partition: GptPartition) => filesystems.get(partition.number) ?? null;
   return (await findRootPartition(disk.gpt, probe, { architecture })).partition;
-}
-
-function identityOf(partition: GptPartition, filesystem: FilesystemFacts | null): PartitionIdentity {
-  return {
-    number: partition.number,
-    typeGuid: partition.typeGuid,
-    partUuid: partition.uniqueGuid,
-    partLabel: partition.name === '' ? null : partition.name,
-    fsUuid: filesystem?.uuid ?? null,
-    fsLabel: filesystem?.label ?? null,
-    fsType: filesystem?.type ?? null,
-  };
 }
 
 function separateBoot(
