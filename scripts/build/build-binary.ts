@@ -58,27 +58,26 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const result = { binary: join(outDir, 'durantic'), bundleDir, archive: join(outDir, archiveName) };
   const addon = await nativeAddon();
   const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
-  const assets = {
-    'durantic-native.node': addon,
-    'install.sh': join(repoDir, 'installer', 'install.sh'),
-    ...(await bundleWorkers()),
-    ...(await bundleServer(source)),
-    ...(await bundleScreens(source)),
-    ...(await bundleInstaller(source)),
-    ...(await bundleProgram(options.entry ?? join(repoDir, 'cli', 'main.ts'), source)),
-  };
-  const program = await bundleStart();
-  const key = inputKey(
-    program,
-    [...Object.values(assets), ...libraries.map(({ file }) => file)],
-    libraries,
-    source.epochSec,
-  );
-  if (isBuilt(outDir, key)) return { ...result, isNew: false };
-
   mkdirSync(outDir, { recursive: true });
   const workDir = mkdtempSync(join(outDir, '.build-'));
   try {
+    const entry = options.entry ?? join(repoDir, 'cli', 'main.ts');
+    const [program, ...parts] = await Promise.all([
+      bundleStart(),
+      bundleWorkers(),
+      bundleServer(source, workDir),
+      bundleScreens(source, workDir),
+      bundleInstaller(source, workDir),
+      bundleProgram(entry, source, workDir),
+    ]);
+    const assets: Record<string, string> = Object.assign(
+      { 'durantic-native.node': addon, 'install.sh': join(repoDir, 'installer', 'install.sh') },
+      ...parts,
+    );
+    const inputs = [...Object.values(assets), ...libraries.map(({ file }) => file)];
+    const key = inputKey(program, inputs, libraries, source.epochSec);
+    if (isBuilt(outDir, key)) return { ...result, isNew: false };
+
     requireFloor('durantic-native.node', await glibcNeeded(addon));
     const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as SeaOptions;
     const stripped = options.cacheDir ?? cacheDir;

@@ -7,7 +7,7 @@ import type { SourceVersion } from './source-version.ts';
 const shared = new Map([['core/base/errors.ts', 'errors']]);
 
 /** The installer as a script of its own. @returns Asset name → file. */
-export async function bundleInstaller(source: SourceVersion): Promise<Record<string, string>> {
+export async function bundleInstaller(source: SourceVersion, outDir: string): Promise<Record<string, string>> {
   const entry = 'installer/installer-script.ts';
-  return await bundleScript({ asset: installerAsset, entry, shared, plugins: [partsApart] }, source);
+  return await bundleScript({ asset: installerAsset, entry, shared, plugins: [partsApart] }, { source, outDir });
 }

@@ -10,8 +10,13 @@ import type { SourceVersion } from './source-version.ts';
  * `await import('./x.ts')` of our own modules becomes a call that runs them at that time, not at start.
  * @returns Asset name → file.
  */
-export async function bundleProgram(entry: string, source: SourceVersion): Promise<Record<string, string>> {
-  return await bundleScript({ asset: programAsset, entry, shared: new Map(), plugins: [partsApart] }, source);
+export async function bundleProgram(
+  entry: string,
+  source: SourceVersion,
+  outDir: string,
+): Promise<Record<string, string>> {
+  const part = { asset: programAsset, entry, shared: new Map<string, string>(), plugins: [partsApart] };
+  return await bundleScript(part, { source, outDir });
 }
 
 /** The few lines that the binary starts with. */

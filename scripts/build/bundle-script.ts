@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { sharedName } from '../../core/base/script-code.ts';
 import { englishOnly, lazyBuiltins, leanUndici } from './bundle-plugins.ts';
-import { distDir, repoDir } from './paths.ts';
+import { repoDir } from './paths.ts';
 import type { SourceVersion } from './source-version.ts';
 
 export interface ScriptPart {
@@ -17,8 +17,11 @@ export interface ScriptPart {
 }
 
 /** One part of the program as a CommonJS script, an asset of the binary; `runScriptAsset` runs it. @returns Asset name → file. */
-export async function bundleScript(part: ScriptPart, source: SourceVersion): Promise<Record<string, string>> {
-  const outfile = join(distDir, 'assets', part.asset);
+export async function bundleScript(
+  part: ScriptPart,
+  { source, outDir }: { readonly source: SourceVersion; readonly outDir: string },
+): Promise<Record<string, string>> {
+  const outfile = join(outDir, part.asset);
   await build({
     entryPoints: [resolve(repoDir, part.entry)],
     absWorkingDir: repoDir,

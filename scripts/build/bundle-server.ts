@@ -9,6 +9,6 @@ const shared = new Map([
 ]);
 
 /** `durantic server` as a script of its own. @returns Asset name → file. */
-export async function bundleServer(source: SourceVersion): Promise<Record<string, string>> {
-  return await bundleScript({ asset: serverAsset, entry: 'cli/server.ts', shared }, source);
+export async function bundleServer(source: SourceVersion, outDir: string): Promise<Record<string, string>> {
+  return await bundleScript({ asset: serverAsset, entry: 'cli/server.ts', shared }, { source, outDir });
 }
