@@ -29,14 +29,19 @@ export function hookPath(folder: string): string {
 
 /**
  * Ends the client with itself. The kernel's own signal at the parent's death (prctl(2), PR_SET_PDEATHSIG) is enough for
- * this shell, but not for dhcpcd, which loses it when it gives up its rights.
+ * this shell, but not for dhcpcd, which loses it when it gives up its rights. dhcpcd can miss the request to end while it
+ * takes up an advertisement; whoever then waited for it would wait for ever.
  */
 const guard = `pid='' stop=''
 trap 'stop=1; [ -z "$pid" ] || kill "$pid"' TERM
 "$@" & pid=$!
 [ -z "$stop" ] || kill "$pid"
 wait "$pid"; code=$?
-[ -z "$stop" ] || wait "$pid"
+[ -n "$stop" ] || exit "$code"
+trap '' TERM
+(sleep 2; kill -KILL "$pid") >/dev/null 2>&1 & watch=$!
+wait "$pid"
+kill -KILL "$watch"
 exit "$code"`;
 
 /**

@@ -131,7 +131,6 @@ export class NetworkSearch implements Network, LinkHost {
     if (link !== this.#winner) return;
     this.#isInDoubt = false;
     this.#winner = null;
-    this.#fence.open(this.#signal);
     this.#formerWinner = link;
     this.#searchingSinceMs = performance.now();
     for (const worker of this.#workers.values()) worker.takeUp();

@@ -6,28 +6,26 @@ import type { SourceRules } from './source-rules.ts';
  */
 export class RouteFence {
   readonly #rules: SourceRules;
-  /** Of the last time that it was closed; null: it is open. */
+  /** Of the last time that it was closed. */
   #closed: symbol | null = null;
 
   constructor(rules: SourceRules) {
     this.#rules = rules;
   }
 
-  /** Closes it until `end`. @param table The working link's. @throws ProvisionError `tool_missing`, `aborted`. */
+  /**
+   * Closes it until `end`, or until it is closed for another link.
+   * @param table The working link's.
+   * @param end The others have given back what they had, or may go on because the working link was lost.
+   * @throws ProvisionError `tool_missing`, `tool_failed`, `aborted`.
+   */
   async close(table: string, end: Promise<unknown>, signal: AbortSignal): Promise<void> {
     const closed = Symbol(table);
     this.#closed = closed;
     await this.#rules.setOnlyWay(table, signal);
-    void end.then(() => {
-      if (this.#closed === closed) this.open(signal);
+    void end.then(async () => {
+      // Changes come one after the other: whoever closes it next does so after this.
+      if (this.#closed === closed) await this.#rules.setOnlyWay(null, signal).catch(() => undefined);
     });
-  }
-
-  /** Opens it: the main table counts, and all links in it. */
-  open(signal: AbortSignal): void {
-    if (this.#closed === null) return;
-    this.#closed = null;
-    // Changes come one after the other: whoever closes it next does so after this.
-    void this.#rules.setOnlyWay(null, signal).catch(() => undefined);
   }
 }
