@@ -32,10 +32,17 @@ export function findLayouts(wanted: readonly string[] | null, imagesDir = join(d
   }
   return wanted.map((text) => {
     const dir = text.includes('/') ? resolve(text) : join(imagesDir, text);
-    if (isLayout(dir)) return { name: basename(dir), dir };
+    if (isLayout(dir)) return { name: imageName(dir), dir };
     const hint = text.includes('/') ? 'the folder is no OCI layout' : `"scripts/build-image ${text}" builds it`;
     throw new Error(`--image: there is no image ${text}: ${hint}`);
   });
+}
+
+/** As registries take it (distribution-spec, "Pulling manifests"). @throws Error */
+function imageName(dir: string): string {
+  const name = basename(dir).toLowerCase();
+  if (/^[a-z0-9]+([._-][a-z0-9]+)*$/.test(name)) return name;
+  throw new Error(`--image: "${basename(dir)}" cannot be the name of an image; give the folder another one`);
 }
 
 /** Starts the registry on loopback and puts the images into it; what it has already is not copied again. */

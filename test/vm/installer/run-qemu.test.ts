@@ -17,7 +17,7 @@ const stateSchema = z.object({
   registryPort: z.int(),
 });
 
-test('scripts/run-qemu starts a server and a machine, which the printed commands show enrolled; an interrupt ends both', async () => {
+test('scripts/run-qemu starts a server and a machine, which the printed commands show enrolled and order to install an image of its registry; an interrupt ends all', async () => {
   await using resources = new Resources();
   const stateDir = join(resources.tempDir(), 'state');
   const image = (await tinyImage(resources)).reference.split(':')[1] ?? '';
@@ -77,7 +77,7 @@ test('scripts/run-qemu starts a server and a machine, which the printed commands
   assert.match(printed, new RegExp(`dist/durantic server provision ${listed.hostname} `));
   // The server has to look the tag up where the machine's name for the registry leads nowhere.
   const [known] = imageSchema.array().parse(await shown('images', 'list'));
-  assert.equal(known?.docker_image_url, `http://10.0.2.2:${registryPort}/${basename(image)}:latest`);
+  assert.equal(known?.docker_image_url, `http://10.0.2.2:${registryPort}/${basename(image).toLowerCase()}:latest`);
   const queued = runCommand(join(repo, 'dist/durantic'), ['server', 'provision', listed.hostname, '--yes'], {
     env,
     okExitCodes: Array.from({ length: 256 }, (_, code) => code),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readEmulationFlags } from '../../../../scripts/emulation/emulation-flags.ts';
@@ -11,12 +11,15 @@ test('an image is a name of those that are built, or a folder; without the optio
   await using resources = new Resources();
   const dir = resources.tempDir();
   assert.deepEqual(findLayouts(null, join(dir, 'none')), []);
-  for (const name of ['debian-12', 'other']) {
+  for (const name of ['debian-12', 'other', '_', 'Mine.1']) {
     mkdirSync(join(dir, name));
     writeFileSync(join(dir, name, 'oci-layout'), '{}');
   }
   mkdirSync(join(dir, 'half-built'));
   const [debian, other] = ['debian-12', 'other'].map((name) => ({ name, dir: join(dir, name) }));
+  assert.deepEqual(findLayouts([join(dir, 'Mine.1')]), [{ name: 'mine.1', dir: join(dir, 'Mine.1') }]);
+  assert.throws(() => findLayouts([join(dir, '_')]), /"_" cannot be the name of an image/);
+  for (const name of ['_', 'Mine.1']) rmSync(join(dir, name), { recursive: true });
   assert.deepEqual(findLayouts(null, dir), [debian, other]);
   assert.deepEqual(findLayouts(['other', join(dir, 'debian-12')], dir), [other, debian]);
   assert.throws(
