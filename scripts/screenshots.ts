@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { runCommand } from '../core/base/run-command.ts';
-import { type CpioEntry, withParents, writeCpio } from '../initramfs/build/cpio.ts';
+import { type CpioEntry, withParents, writeCpio } from '../core/cpio/cpio.ts';
 import { Resources } from '../test/resources.ts';
 import { installerAsset } from '../test/vm/installer-assets.ts';
 import { startVm } from '../test/vm/qemu.ts';

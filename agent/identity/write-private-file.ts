@@ -7,7 +7,7 @@ import { ProvisionError } from '../../core/base/errors.ts';
  * contents or the new one, never a part. On return it is on the medium, its name included.
  * @throws ProvisionError `permission` naming the path.
  */
-export function writePrivateFile(path: string, text: string): void {
+export function writePrivateFile(path: string, data: string | Uint8Array): void {
   const dir = dirname(path);
   // Beside the target, because a rename works within one filesystem only; leftovers of a crash are overwritten.
   const temporary = `${path}.new`;
@@ -16,7 +16,7 @@ export function writePrivateFile(path: string, text: string): void {
     rmSync(temporary, { force: true });
     const fd = openSync(temporary, 'wx', 0o600);
     try {
-      writeFileSync(fd, text);
+      writeFileSync(fd, data);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

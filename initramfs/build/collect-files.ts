@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import type { CpioEntry } from './cpio.ts';
+import type { CpioEntry } from '../../core/cpio/cpio.ts';
 import { isDynamic } from './is-dynamic.ts';
 import { librariesOf } from './root-tool.ts';
 

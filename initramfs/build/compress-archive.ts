@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
-import { type CpioEntry, cpioChunks } from './cpio.ts';
+import { type CpioEntry, cpioChunks } from '../../core/cpio/cpio.ts';
 
 /** Almost all of it is compressed already: a higher level takes its time over busybox and scripts only. */
 const level = 12;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { type CpioEntry, withParents } from '../../core/cpio/cpio.ts';
 import { firstStageApplets } from '../contents.ts';
 import { minimumMemory } from '../minimum-memory.ts';
 import { fileEntry } from './collect-files.ts';
-import { type CpioEntry, withParents } from './cpio.ts';
 import { staticBusybox, treeEntries } from './second-stage-files.ts';
 
 export interface FirstStage {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type CpioEntry, withParents } from './cpio.ts';
+import { type CpioEntry, withParents } from '../../core/cpio/cpio.ts';
 import { runRootTool } from './root-tool.ts';
 
 export interface SquashfsOptions {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
+import type { CpioEntry } from '../../core/cpio/cpio.ts';
 import { dataFiles, programs, unwantedApplets } from '../contents.ts';
 import { collectFiles, fileEntry, mergedPath } from './collect-files.ts';
-import type { CpioEntry } from './cpio.ts';
 import { isDynamic } from './is-dynamic.ts';
 import { findProgram, librariesOf } from './root-tool.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { runCommand, toolPath } from '../../core/base/run-command.ts';
-import { type CpioEntry, withParents, writeCpio } from '../../initramfs/build/cpio.ts';
+import { type CpioEntry, withParents, writeCpio } from '../../core/cpio/cpio.ts';
 import { cacheDir, guestKernel, moduleOrder } from './guest-kernel.ts';
 
 /** `kernel` of a guest that runs a test's script: hand it to `startVm` with the script in fw_cfg `script`. */

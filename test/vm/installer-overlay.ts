@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CpioEntry, withParents, writeCpio } from '../../initramfs/build/cpio.ts';
+import { type CpioEntry, withParents, writeCpio } from '../../core/cpio/cpio.ts';
 import type { Resources } from '../resources.ts';
 
 export interface InstallerOverlay {

@@ -98,7 +98,14 @@ async function takeBundle(folder: string): Promise<void> {
 
 /** Everything that decides the result's bytes. */
 function inputKey(input: { root: DebianRoot; bundleDir: string; firmware: InstallerFirmware }): string {
-  const folders = ['initramfs', 'kernel-config', 'scripts/build/installer', 'scripts/build/kernel', 'core/boot-block'];
+  const folders = [
+    'initramfs',
+    'kernel-config',
+    'scripts/build/installer',
+    'scripts/build/kernel',
+    'core/boot-block',
+    'core/cpio',
+  ];
   const sources = folders.flatMap((folder) => filesBelow(join(repoDir, folder)));
   const hash = createHash('sha256').update(input.root.packages.join('\n'));
   hash.update(JSON.stringify(input.firmware.report.files));

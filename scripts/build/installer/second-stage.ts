@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CpioEntry } from '../../../initramfs/build/cpio.ts';
+import type { CpioEntry } from '../../../core/cpio/cpio.ts';
 import { makeSquashfs } from '../../../initramfs/build/make-squashfs.ts';
 import { secondStageFiles } from '../../../initramfs/build/second-stage-files.ts';
 import { hashFile } from '../hash-file.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../../core/base/run-command.ts';
-import type { CpioEntry } from '../../../initramfs/build/cpio.ts';
+import type { CpioEntry } from '../../../core/cpio/cpio.ts';
 import { makeSquashfs } from '../../../initramfs/build/make-squashfs.ts';
 import { secondStageFiles } from '../../../initramfs/build/second-stage-files.ts';
 import { installerRoot } from '../../../scripts/build/installer/installer-root.ts';

@@ -9,6 +9,8 @@ export type CpioEntry =
       readonly path: string;
       readonly kind: 'file';
       readonly isExecutable?: boolean;
+      /** Permissions; default 0644, or 0755 for a program. */
+      readonly mode?: number;
       /** A string is a file of this machine. */
       readonly source: string | Uint8Array;
     };
@@ -55,6 +57,7 @@ export function withParents(entries: Iterable<CpioEntry>): CpioEntry[] {
 }
 
 function modeOf(entry: CpioEntry): number {
+  if (entry.kind === 'file' && entry.mode !== undefined) return 0o100000 | entry.mode;
   if (entry.kind === 'file' && entry.isExecutable === true) return modes.file | 0o111;
   if (entry.kind === 'directory' && entry.mode !== undefined) return 0o040000 | entry.mode;
   return modes[entry.kind];

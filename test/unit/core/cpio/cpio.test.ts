@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../../../core/base/run-command.ts';
-import { type CpioEntry, cpioChunks, withParents, writeCpio } from '../../../../initramfs/build/cpio.ts';
+import { type CpioEntry, cpioChunks, withParents, writeCpio } from '../../../../core/cpio/cpio.ts';
 import { Resources } from '../../../resources.ts';
 
 test('an initramfs archive unpacks to what was put in', async () => {
