@@ -29,19 +29,27 @@ export function hookPath(folder: string): string {
 
 /**
  * Ends the client with itself. The kernel's own signal at the parent's death (prctl(2), PR_SET_PDEATHSIG) is enough for
- * this shell, but not for dhcpcd, which loses it when it gives up its rights. dhcpcd can miss the request to end while it
- * takes up an advertisement; whoever then waited for it would wait for ever.
+ * this shell, but not for dhcpcd, which loses it when it gives up its rights. dhcpcd that ends while it takes up an address
+ * forgets helpers of its own, and whoever waited for the pipe that they hold would wait for ever.
  */
-const guard = `pid='' stop=''
-trap 'stop=1; [ -z "$pid" ] || kill "$pid"' TERM
+const guard = `pid='' stop='' all=''
+below() {
+  list=''
+  read -r list 2>/dev/null <"/proc/$1/task/$1/children"
+  for child in $list; do all="$all $child"; below "$child"; done
+}
+end() { stop=1; [ -z "$pid" ] || { below "$pid"; kill "$pid"; }; }
+trap end TERM
 "$@" & pid=$!
-[ -z "$stop" ] || kill "$pid"
+[ -z "$stop" ] || end
 wait "$pid"; code=$?
 [ -n "$stop" ] || exit "$code"
 trap '' TERM
 (sleep 2; kill -KILL "$pid") >/dev/null 2>&1 & watch=$!
 wait "$pid"
 kill -KILL "$watch"
+for process in $all; do below "$process"; done
+for process in $all; do kill -KILL "$process" 2>/dev/null; done
 exit "$code"`;
 
 /**

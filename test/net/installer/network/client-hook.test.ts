@@ -56,3 +56,10 @@ test('a client that ends by itself ends the wait, with its exit code as the reas
   const client = await start(resources, 'exit 3');
   assert.equal(await client.result, 'tool_failed');
 });
+
+test('helpers that a client forgets end with it: they hold the pipe that is read to its end', async () => {
+  await using resources = new Resources();
+  const client = await start(resources, "sh -c 'sleep 60 & wait' & trap 'exit 0' TERM; wait");
+  const tookMs = await client.end();
+  assert.ok(tookMs < 1800, `${tookMs} ms`);
+});
