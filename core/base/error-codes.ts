@@ -76,6 +76,8 @@ export const errorCodes = {
   server_untrusted: 'environment',
   run_not_completed: 'environment',
   command_not_done: 'environment',
+  installer_unreachable: 'environment',
+  space_insufficient: 'environment',
   asset_folder_unusable: 'environment',
   clock_wrong: 'environment',
   machine_unknown: 'environment',

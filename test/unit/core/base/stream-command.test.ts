@@ -41,3 +41,27 @@ test('an aborted signal is the error, not the program it ended', async () => {
   controller.abort(new ProvisionError('aborted', 'enough'));
   await assert.rejects(reading, { code: 'aborted', message: 'enough' });
 });
+
+test('children of the program that hold its output are not waited for when the signal ends it', async () => {
+  const controller = new AbortController();
+  const stream = streamCommand('sh', ['-c', 'echo here; sleep 4 & exec sleep 4'], { signal: controller.signal });
+  const startedMs = performance.now();
+  await assert.rejects(
+    async () => {
+      for await (const _ of stream) controller.abort();
+    },
+    { code: 'aborted' },
+  );
+  assert.ok(performance.now() - startedMs < 2000);
+});
+
+test('a program that says nothing ends when its stream is destroyed', async () => {
+  const startedMs = performance.now();
+  const stream = streamCommand('sleep', ['20']);
+  const closed = new Promise((resolve) => stream.once('close', resolve));
+  stream.resume();
+  stream.on('error', () => undefined);
+  setImmediate(() => stream.destroy());
+  await closed;
+  assert.ok(performance.now() - startedMs < 5000);
+});
