@@ -9,6 +9,8 @@ import { awaitEnrolment, type Enrolment, untilEnrolmentChanges } from './config/
 import { readBootId } from './hardware/read-load.ts';
 import { readRootDisk } from './hardware/root-disk.ts';
 import { type ProvisionRecord, readProvisionRecord } from './identity/provision-record.ts';
+import type { ServiceManager } from './installed/service-manager.ts';
+import { ServiceStatus } from './installed/service-status.ts';
 import { watchCloudInit } from './installed/watch-cloud-init.ts';
 import { openOutbox } from './link/outbox-folder.ts';
 import { logAgentEvent } from './log-agent-event.ts';
@@ -24,6 +26,8 @@ export interface InstalledAgentOptions {
   readonly log: Logger;
   /** Sets the log's level to the configuration's. */
   readonly setLogLevel?: (level: LogLevel) => void;
+  /** Told when the daemon runs, how it is, and when it ends. */
+  readonly serviceManager?: ServiceManager;
   readonly signal: AbortSignal;
   readonly pollMs?: number;
 }
@@ -35,9 +39,12 @@ export interface InstalledAgentOptions {
  * @throws ProvisionError `already_running`, `permission`.
  */
 export async function runInstalledAgent(options: InstalledAgentOptions): Promise<void> {
-  const { configFile, log, signal } = options;
+  const { configFile, serviceManager, signal } = options;
   using _lock = takeAgentLock(options.runDir);
-  const onEvent = (event: AgentEvent): void => logAgentEvent(log, event);
+  const onEvent = tellerOf(options);
+  // Neither an enrolment nor a server is needed to run: a machine waits for both as long as it takes.
+  serviceManager?.ready();
+  signal.addEventListener('abort', () => serviceManager?.stopping(), { once: true });
   const identityFile = join(options.stateDir, 'identity.json');
   const poll = options.pollMs === undefined ? {} : { pollMs: options.pollMs };
   const files = { configFile, identityFile, ...poll };
@@ -45,15 +52,27 @@ export async function runInstalledAgent(options: InstalledAgentOptions): Promise
     const enrolment = await awaitEnrolment({ ...files, onEvent, signal });
     if (enrolment === null) return;
     options.setLogLevel?.(enrolment.config.log_level ?? 'info');
-    await runUntilChange(options, enrolment, async (until) => {
+    await runUntilChange({ ...options, onEvent }, enrolment, async (until) => {
       await untilEnrolmentChanges(enrolment, { ...files, onEvent, signal: until });
     });
   }
 }
 
+type TellingOptions = InstalledAgentOptions & { readonly onEvent: (event: AgentEvent) => void };
+
+/** Log and service manager hear of the same events. */
+function tellerOf({ log, serviceManager }: InstalledAgentOptions): (event: AgentEvent) => void {
+  const status = new ServiceStatus();
+  return (event) => {
+    logAgentEvent(log, event);
+    const sentence = status.take(event);
+    if (sentence !== null) serviceManager?.status(sentence);
+  };
+}
+
 /** Runs the agent with these files until the signal is aborted or `changed` returns. */
 async function runUntilChange(
-  options: InstalledAgentOptions,
+  options: TellingOptions,
   enrolment: Enrolment,
   changed: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -66,7 +85,7 @@ async function runUntilChange(
   } catch (error) {
     // A configuration that cannot be used: told, and waited for like one that does not parse.
     if (!(error instanceof ProvisionError) || error.kind !== 'input') throw error;
-    logAgentEvent(options.log, { kind: 'enrolment_invalid', message: describeError(error) });
+    options.onEvent({ kind: 'enrolment_invalid', message: describeError(error) });
     await watching;
   } finally {
     ending.abort();
@@ -74,9 +93,8 @@ async function runUntilChange(
   }
 }
 
-async function runOnce(options: InstalledAgentOptions, enrolment: Enrolment, signal: AbortSignal): Promise<void> {
-  const { stateDir, log } = options;
-  const onEvent = (event: AgentEvent): void => logAgentEvent(log, event);
+async function runOnce(options: TellingOptions, enrolment: Enrolment, signal: AbortSignal): Promise<void> {
+  const { stateDir, onEvent } = options;
   const onProblem = (error: ProvisionError): void => onEvent({ kind: 'problem', message: describeError(error) });
   const record = recordOf(stateDir, onProblem);
   const bootId = (await readBootId()) ?? 'unknown-boot';

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ServiceManager } from '../agent/installed/service-manager.ts';
 import { runInstalledAgent } from '../agent/run-installed-agent.ts';
 import { createLogger } from '../core/base/logger.ts';
 
@@ -16,6 +17,7 @@ export function agentCommand(): Command {
       process.once('SIGTERM', stop);
       process.once('SIGINT', stop);
       const log = createLogger('info');
+      using serviceManager = new ServiceManager({ env: process.env, onProblem: (message) => log.warn(message) });
       await runInstalledAgent({
         configFile: flags.config,
         stateDir: flags.stateDir,
@@ -24,6 +26,7 @@ export function agentCommand(): Command {
         setLogLevel: (level) => {
           log.level = level;
         },
+        serviceManager,
         signal: controller.signal,
       });
     });

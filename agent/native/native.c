@@ -267,6 +267,7 @@ static const struct {
     {"blkFlushBuffers", do_blk_flush_buffers},
     {"syncfs", do_syncfs},
     {"syncFileRange", do_sync_file_range},
+    {"unixDatagramSend", unix_datagram_send},
     {"layerOpen", layer_open},
     {"layerSetDirectory", layer_set_directory},
     {"layerDirectory", layer_directory},

@@ -37,4 +37,7 @@ napi_value layer_run_async(napi_env env, napi_callback_info info);
 napi_value layer_cancel(napi_env env, napi_callback_info info);
 napi_value layer_close(napi_env env, napi_callback_info info);
 
+/* unix-datagram.c */
+napi_value unix_datagram_send(napi_env env, napi_callback_info info);
+
 #endif

@@ -25,6 +25,11 @@ export interface Native {
   lutimes(path: PathBytes, atimeSec: number, atimeNsec: number, mtimeSec: number, mtimeNsec: number): void;
   /** `operation`: `flockOperations`, combined with `|`. EAGAIN when `nonBlocking` and somebody holds it. */
   flock(fd: number, operation: number): void;
+  /**
+   * One datagram to an AF_UNIX socket: `/path`, or `@name` in the abstract namespace. Never waits: EAGAIN when the
+   * receiver's queue is full.
+   */
+  unixDatagramSend(address: PathBytes, data: Uint8Array): void;
   blkpgAdd(fd: number, partition: BlkpgPartition): void;
   blkpgResize(fd: number, partition: BlkpgPartition): void;
   blkpgDelete(fd: number, number: number): void;

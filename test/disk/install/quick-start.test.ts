@@ -74,6 +74,10 @@ test('from nothing to a machine in the list, twice, and back from an agent that 
   assert.match(first.stdout, /durantic-agent\.service is enabled and running\n$/);
   const online = async (): Promise<boolean> => (await machines())[0]?.is_online === true;
   await waitFor('the machine to be online', online, { timeoutMs: 30_000, intervalMs: 500 });
+  assert.match(
+    await shown('systemctl show -P StatusText durantic-agent'),
+    /^connected to https:\/\/10\.99\.0\.1:8443 as /,
+  );
   await assertInstalled(machine);
   const everywhere = `grep -rlF ${made.token.slice(-40)} /etc /var /usr/local /run /tmp; journalctl -a | grep -cF ${made.token.slice(-40)}`;
   assert.equal(await shown(everywhere), '0', 'the token is somewhere on the machine');
@@ -90,18 +94,24 @@ test('from nothing to a machine in the list, twice, and back from an agent that 
     [listed.uuid],
   );
 
-  // An update whose agent ends after a moment, when systemd has taken it for started: the one that was there runs again.
-  const agent = await agentPid();
-  const program = '[ "$1" = version ] && echo "durantic 9.9.9 (broken)" || { sleep 1.5; exit 1; }';
-  await writeFakeBundle(resources, assetsDir, { program });
+  // Updates whose agent never is ready, or ends a moment after it was: the one that was there runs again.
   const update = made.install_command.replace(/DURANTIC_TOKEN=\S+/, '');
-  const failed = await machine.run(update);
-  assert.equal(failed.exitCode, 1);
-  assert.match(
-    failed.stderr,
-    /durantic: the service does not keep running: journalctl -u durantic-agent\.service says why\n/,
-  );
-  assert.notEqual(await agentPid(), agent);
+  for (const [run, what] of [
+    ['{ sleep 1.5; exit 1; }', 'start'],
+    ['{ systemd-notify --ready; sleep 0.5; exit 1; }', 'keep running'],
+  ]) {
+    const agent = await agentPid();
+    const program = `[ "$1" = version ] && echo "durantic 9.9.9 (broken)" || ${run}`;
+    await writeFakeBundle(resources, assetsDir, { program });
+    const failed = await machine.run(update);
+    assert.equal(failed.exitCode, 1);
+    assert.match(
+      failed.stderr,
+      new RegExp(`durantic: the service does not ${what}: journalctl -u durantic-agent\\.service says why\n`),
+    );
+    assert.notEqual(await agentPid(), agent);
+    await waitFor('the old agent', async () => (await shown('systemctl is-active durantic-agent')) === 'active');
+  }
   await assertInstalled(machine);
   await waitFor('the old agent to be online', online, { timeoutMs: 30_000, intervalMs: 500 });
   rmSync(join(assetsDir, 'durantic-linux-x64.tar.gz'));
