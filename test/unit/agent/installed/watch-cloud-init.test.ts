@@ -33,10 +33,22 @@ for (const [name, stdout, expected] of rows) {
 
 const provisionUuid = '11111111-2222-4333-8444-555555555555';
 
-function watch(stateDir: string, program: string, signal = new AbortController().signal) {
+function watch(
+  stateDir: string,
+  program: string,
+  { signal = new AbortController().signal, resultFile = '/nonexistent' } = {},
+) {
   const reports: Report[] = [];
   const report = (each: Report): void => void reports.push(each);
-  const ended = watchCloudInit({ provisionUuid, stateDir, report, onProblem: assert.fail, signal, program });
+  const ended = watchCloudInit({
+    provisionUuid,
+    stateDir,
+    report,
+    onProblem: assert.fail,
+    signal,
+    program,
+    resultFile,
+  });
   return { reports, ended };
 }
 
@@ -73,11 +85,45 @@ test('a wait that is aborted reports nothing, and the next start waits again', a
   await using resources = new Resources();
   const stateDir = resources.tempDir();
   const controller = new AbortController();
-  const { reports, ended } = watch(stateDir, programOf(resources, 'exec sleep 60'), controller.signal);
+  const { reports, ended } = watch(stateDir, programOf(resources, 'exec sleep 60'), { signal: controller.signal });
   controller.abort();
   await ended;
   assert.deepEqual(reports, []);
   const next = watch(stateDir, programOf(resources, `echo '{"status": "done"}'`));
   await next.ended;
   assert.equal(next.reports.length, 1);
+});
+
+/** As 20.4 of Debian 11 does: argparse refuses the option, on standard error. */
+const oldProgram = (status: string): string => `case "$*" in
+  "status --wait --long") printf '....\\nstatus: ${status}\\ntime: Thu, 01 Jan 1970\\ndetail:\\nDataSourceNoCloud\\n' ;;
+  *) echo 'cloud-init: error: unrecognized arguments: --format json' >&2; exit 2 ;;
+esac`;
+
+const oldRows: readonly (readonly [string, string | null, object])[] = [
+  ['done', '{"v1": {"datasource": "DataSourceNoCloud", "errors": []}}', { status: 'done', errors: [] }],
+  ['done', null, { status: 'done', errors: [] }],
+  ['error', '{"v1": {"errors": ["module users failed"]}}', { status: 'error', errors: ['module users failed'] }],
+  ['done', '{"v1": {"errors": ["a key was not read"]}}', { status: 'error', errors: ['a key was not read'] }],
+  ['error', null, { status: 'error', errors: ['cloud-init ended as error'] }],
+  ['disabled', null, { status: 'absent', errors: [] }],
+];
+for (const [status, result, expected] of oldRows) {
+  test(`a cloud-init without --format: ${status}, ${result ?? 'no result file'}`, async () => {
+    await using resources = new Resources();
+    const resultFile = join(resources.tempDir(), 'result.json');
+    if (result !== null) writeFileSync(resultFile, result);
+    const { reports, ended } = watch(resources.tempDir(), programOf(resources, oldProgram(status)), { resultFile });
+    await ended;
+    assert.deepEqual(reports, [{ type: 'cloud_init_result', provision_uuid: provisionUuid, ...expected }]);
+  });
+}
+
+test('a cloud-init that answers nothing at all is an error, not an endless wait', async () => {
+  await using resources = new Resources();
+  const { reports, ended } = watch(resources.tempDir(), programOf(resources, 'exit 2'));
+  await ended;
+  const [report] = reports;
+  assert.ok(report?.type === 'cloud_init_result' && report.status === 'error');
+  assert.match(report.errors.join(), /nothing understandable/);
 });
