@@ -5,9 +5,15 @@ import { hideSecrets } from '../../core/base/hide-secrets.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { streamCommand } from '../../core/base/stream-command.ts';
 
+/** A part of the journal: its name in the output, and what journalctl(1) selects it by. */
+export interface JournalPart {
+  readonly name: string;
+  readonly select: readonly string[];
+}
+
 export interface LogSources {
-  /** Unit whose journal is read; null where there is no journal. */
-  readonly unit: string | null;
+  /** None where there is no journal. */
+  readonly journal?: readonly JournalPart[];
   readonly files: readonly string[];
   /** Programs that print a log, each with its arguments. */
   readonly programs?: readonly (readonly [string, ...string[]])[];
@@ -22,9 +28,13 @@ export interface CollectLogsOptions {
   readonly mostBytes?: number;
 }
 
-/** What the agent and cloud-init wrote on an installed system. */
+/** What the agent, cloud-init and the kernel wrote on an installed system, in all boots that its journal has. */
 export const installedLogSources: LogSources = {
-  unit: 'durantic-agent.service',
+  journal: [
+    { name: 'durantic-agent.service', select: ['--unit', 'durantic-agent.service'] },
+    // `--dmesg` would be this boot only, and what a machine died of is in the one before.
+    { name: 'the kernel', select: ['_TRANSPORT=kernel'] },
+  ],
   files: ['/var/log/cloud-init.log', '/var/log/cloud-init-output.log'],
 };
 
@@ -39,8 +49,11 @@ const lineCharacters = 8 * 1024;
  */
 export async function* collectLogs(options: CollectLogsOptions): AsyncGenerator<string[]> {
   const { sources, signal } = options;
-  const { unit, programs = [] } = sources;
-  if (unit !== null) yield* inPieces([`== journal of ${unit}`, ...(await journalLines(unit, options))]);
+  const { journal = [], programs = [] } = sources;
+  for (const { name, select } of journal) {
+    if (signal.aborted) return;
+    yield* inPieces([`== journal of ${name}`, ...(await journalLines(select, options))]);
+  }
   for (const file of sources.files) {
     if (signal.aborted) return;
     yield* inPieces([`== ${file}`, ...(await fileLines(file, options))]);
@@ -52,11 +65,11 @@ export async function* collectLogs(options: CollectLogsOptions): AsyncGenerator<
 }
 
 async function journalLines(
-  unit: string,
+  select: readonly string[],
   { since, signal, mostBytes }: Omit<CollectLogsOptions, 'sources'>,
 ): Promise<string[]> {
   // Newest first, so that the reading can stop when there is enough.
-  const args = ['--unit', unit, '--no-pager', '--quiet', '--reverse', '--output', 'short-iso-precise'];
+  const args = [...select, '--no-pager', '--quiet', '--reverse', '--output', 'short-iso-precise'];
   if (since !== null) args.push(`--since=@${Math.floor(Date.parse(since) / 1000)}`);
   const parts: Buffer[] = [];
   let sizeBytes = 0;

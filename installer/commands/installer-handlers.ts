@@ -25,7 +25,7 @@ export function installerHandlers(installer: InstallerContext): CommandHandlers 
     CollectLogs: {
       run: async ({ since }, context) => {
         const path = join(installer.runDir, 'installer.log');
-        const sources = { unit: null, files: [`${path}.1`, path], programs: [['dmesg']] as const };
+        const sources = { files: [`${path}.1`, path], programs: [['dmesg']] as const };
         let lineCount = 0;
         for await (const lines of collectLogs({ sources, since, signal: context.signal })) {
           context.report({ type: 'log', command_uuid: context.commandUuid, lines });

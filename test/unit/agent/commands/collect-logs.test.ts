@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CollectLogsOptions, collectLogs } from '../../../../agent/commands/collect-logs.ts';
+import { type CollectLogsOptions, collectLogs, installedLogSources } from '../../../../agent/commands/collect-logs.ts';
 import { Resources } from '../../../resources.ts';
 
 /** Puts a journalctl of the test's making first in PATH; it writes its arguments to `arguments`. */
@@ -28,6 +28,8 @@ async function collect(
   return pieces;
 }
 
+const u = { name: 'u', select: ['--unit', 'u'] };
+
 test('the journal of the unit and the files come with their names, oldest line first', async () => {
   await using resources = new Resources();
   const argumentsFile = fakeJournal(resources, "printf 'newest\\nmiddle\\noldest\\n'");
@@ -35,11 +37,11 @@ test('the journal of the unit and the files come with their names, oldest line f
   writeFileSync(file, 'one\ntwo\n');
   const missing = `${file}.missing`;
   const pieces = await collect({
-    sources: { unit: 'durantic-agent.service', files: [file, missing] },
+    sources: { journal: [{ name: 'the agent', select: ['--unit', 'durantic-agent.service'] }], files: [file, missing] },
     since: '2026-11-20T00:00:00Z',
   });
   assert.deepEqual(pieces, [
-    ['== journal of durantic-agent.service', 'oldest', 'middle', 'newest'],
+    ['== journal of the agent', 'oldest', 'middle', 'newest'],
     [`== ${file}`, 'one', 'two'],
     [`== ${missing}`, '(does not exist)'],
   ]);
@@ -54,7 +56,7 @@ test('only the newest bytes are taken, in pieces of at most 256 KiB', async () =
   const file = join(resources.tempDir(), 'big.log');
   const lines = Array.from({ length: 30_000 }, (_, index) => `line ${index} ${'x'.repeat(40)}`);
   writeFileSync(file, `${lines.join('\n')}\n`);
-  const pieces = await collect({ sources: { unit: 'u', files: [file] } });
+  const pieces = await collect({ sources: { journal: [u], files: [file] } });
   for (const piece of pieces) assert.ok(Buffer.byteLength(JSON.stringify(piece)) <= 256 * 1024);
   const all = pieces.flat();
   const ofFile = all.slice(all.indexOf(`== ${file}`) + 1);
@@ -73,7 +75,7 @@ test('a source that cannot be read says so in its place; a file that is older th
   utimesSync(old, new Date('2026-01-01'), new Date('2026-01-01'));
   mkdirSync(join(dir, 'folder'));
   const pieces = await collect({
-    sources: { unit: 'u', files: [old, join(dir, 'folder')] },
+    sources: { journal: [u], files: [old, join(dir, 'folder')] },
     since: '2026-11-20T00:00:00Z',
   });
   assert.match(pieces[0]?.[1] ?? '', /^\(not to be read: journalctl exited with 1 \(no journal here\)\)$/);
@@ -86,9 +88,31 @@ test('F27 what the kernel was started with is told without its token', async () 
   await using resources = new Resources();
   const file = join(resources.tempDir(), 'dmesg');
   writeFileSync(file, script);
-  const [piece] = await collect({ sources: { unit: null, files: [], programs: [['sh', file]] } });
+  const [piece] = await collect({ sources: { files: [], programs: [['sh', file]] } });
   assert.deepEqual(piece, [
     `== sh ${file}`,
     '[    0.000000] Command line: durantic.server=https://a:1 durantic.token=(hidden) quiet',
   ]);
+});
+
+test('an installed system tells of agent, cloud-init and kernel, and what it sends is bounded', async () => {
+  await using resources = new Resources();
+  // The journal of a machine that never stops complaining.
+  const argumentsFile = fakeJournal(resources, 'echo "$1" >>"$0.selected"; yes "$(printf %0400d 7)"');
+  const pieces = await collect({ sources: installedLogSources });
+  const lines = pieces.flat();
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('== ')),
+    [
+      '== journal of durantic-agent.service',
+      '== journal of the kernel',
+      '== /var/log/cloud-init.log',
+      '== /var/log/cloud-init-output.log',
+    ],
+  );
+  const { readFileSync } = await import('node:fs');
+  const selected = readFileSync(argumentsFile.replace(/arguments$/, 'journalctl.selected'), 'utf8');
+  assert.equal(selected, '--unit\n_TRANSPORT=kernel\n');
+  const sizeBytes = Buffer.byteLength(lines.join('\n'));
+  assert.ok(sizeBytes > 1.9 * 1024 ** 2 && sizeBytes < 4 * 1024 ** 2 + 10_000, `${sizeBytes} bytes`);
 });
