@@ -14,6 +14,7 @@ import { ServiceStatus } from './installed/service-status.ts';
 import { watchCloudInit } from './installed/watch-cloud-init.ts';
 import { openOutbox } from './link/outbox-folder.ts';
 import { logAgentEvent } from './log-agent-event.ts';
+import { takeBackReentry } from './reentry/take-back.ts';
 import { type AgentEvent, runAgent } from './run-agent.ts';
 
 export interface InstalledAgentOptions {
@@ -94,14 +95,16 @@ async function runUntilChange(
 }
 
 async function runOnce(options: TellingOptions, enrolment: Enrolment, signal: AbortSignal): Promise<void> {
-  const { stateDir, onEvent } = options;
+  const { stateDir, runDir, log, onEvent } = options;
+  // First thing: what was prepared to enter the installer holds the machine's key.
+  const returned = await takeBackReentry({ stateDir, runDir, log });
   const onProblem = (error: ProvisionError): void => onEvent({ kind: 'problem', message: describeError(error) });
   const record = recordOf(stateDir, onProblem);
   const bootId = (await readBootId()) ?? 'unknown-boot';
   await runAgent({
     mode: 'installed',
     ...enrolment,
-    handlers: installedHandlers(),
+    handlers: installedHandlers({ reentry: { stateDir, runDir, log, returned, config: enrolment.config } }),
     outbox: openOutbox({ dir: join(stateDir, 'outbox'), bootId, onProblem }),
     ledger: new CommandLedger({ path: join(stateDir, 'commands.json'), onProblem }),
     system: { installed_provision_uuid: record?.provision_uuid ?? null, root_disk: await readRootDisk() },

@@ -6,18 +6,13 @@ import { RootFiles } from '../rootfs/root-files.ts';
 import type { RootfsContext } from '../rootfs/types.ts';
 import type { FoundFile } from './grub-disk.ts';
 import type { BootLayout } from './installed-disk.ts';
+import { type KexecFacts, kexecObstacle } from './kexec-obstacle.ts';
 import type { BootEntry } from './read-boot-entry.ts';
 
 export interface KexecDecision {
   readonly useKexec: boolean;
   /** One sentence, said in the event whichever way it went. */
   readonly reason: string;
-}
-
-/** Where facts are read from; injectable for tests. */
-export interface KexecFacts {
-  readonly sysDir: string;
-  readonly procDir: string;
 }
 
 /** Files copied out of the disk, which can be unmounted then. */
@@ -28,8 +23,6 @@ export interface KexecFiles extends Disposable {
   readonly commandLine: string;
 }
 
-const secureBootVariable = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
-const nvidiaVendor = '0x10de';
 /** What the new kernel needs beside its own files before it frees anything. */
 const spareBytes = 256 * 1024 * 1024;
 
@@ -45,21 +38,9 @@ export function decideKexec(
   const no = (reason: string): KexecDecision => ({ useKexec: false, reason });
   if (!need.requested) return no('a reboot was asked for');
   if (need.entry.loader === 'unified kernel image') return no('a unified kernel image is started by the firmware only');
-  const lockdown = /\[(\w+)\]/.exec(readOr(join(facts.sysDir, 'kernel/security/lockdown'), ''))?.[1] ?? 'none';
-  if (lockdown !== 'none') return no(`the kernel is locked down (${lockdown})`);
-  if (isSecureBoot(facts.sysDir)) return no('Secure Boot is on');
-  if (readOr(join(facts.procDir, 'sys/kernel/kexec_load_disabled'), '0').trim() === '1') {
-    return no('kexec is switched off in this kernel (kexec_load_disabled)');
-  }
-  if (hasNvidiaDisplay(facts.sysDir))
-    return no('the machine has an NVIDIA display adapter, which does not survive kexec');
-  const availableKb = /^MemAvailable:\s+(\d+) kB/m.exec(readOr(join(facts.procDir, 'meminfo'), ''))?.[1];
-  const availableBytes = availableKb === undefined ? null : Number(availableKb) * 1024;
   // Once in our copy, once in the kernel's.
-  const neededBytes = 2 * need.filesBytes + spareBytes;
-  if (availableBytes !== null && availableBytes < neededBytes) {
-    return no(`${toMib(availableBytes)} MiB of memory are available, kexec needs ${toMib(neededBytes)} MiB`);
-  }
+  const obstacle = kexecObstacle(2 * need.filesBytes + spareBytes, facts);
+  if (obstacle !== null) return no(obstacle);
   if (!hasTool('kexec')) return no('the program kexec is not installed');
   return { useKexec: true, reason: 'kexec was asked for and nothing speaks against it' };
 }
@@ -114,23 +95,6 @@ async function readBootFile(file: FoundFile, layout: BootLayout, ctx: RootfsCont
   return readFileSync(new RootFiles(layout.root).hostPath(file.path, { followLast: true }));
 }
 
-/** The variable's first four bytes are its attributes (efivarfs). */
-export function isSecureBoot(sysDir = '/sys'): boolean {
-  try {
-    return readFileSync(join(sysDir, 'firmware/efi/efivars', secureBootVariable))[4] === 1;
-  } catch {
-    return false;
-  }
-}
-
-function hasNvidiaDisplay(sysDir: string): boolean {
-  const devices = join(sysDir, 'bus/pci/devices');
-  return listOr(devices).some((device) => {
-    const isDisplay = readOr(join(devices, device, 'class'), '').startsWith('0x03');
-    return isDisplay && readOr(join(devices, device, 'vendor'), '').trim() === nvidiaVendor;
-  });
-}
-
 function hasTool(name: string): boolean {
   return toolPath()
     .split(':')
@@ -143,16 +107,4 @@ function listOr(dir: string): string[] {
   } catch {
     return [];
   }
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return otherwise;
-  }
-}
-
-function toMib(bytes: number): number {
-  return Math.floor(bytes / 1024 / 1024);
 }

@@ -93,7 +93,9 @@ export class CommandDesk {
     const busy = group === null ? null : this.#runner.inGroup(group);
     if (busy !== null) return { refusal: `busy: ${busy.kind} (${busy.commandUuid}) is running` };
     // Kind, arguments and handler belong together: all three come from this kind's row.
-    return { kind, args: args.data, handler: handler as CommandHandler<CommandKind>, group };
+    const fitting = handler as CommandHandler<CommandKind>;
+    const refusal = fitting.refusal?.(args.data) ?? null;
+    return refusal === null ? { kind, args: args.data, handler: fitting, group } : { refusal };
   }
 
   #reject(frame: CommandFrame, reason: string): void {
@@ -164,6 +166,14 @@ export class CommandDesk {
       commandUuid,
       signal,
       report: (report) => void outbox.add(report),
+      // An `accepted` that is said again with a reason: older servers take it for a repetition.
+      progress: (reason) =>
+        void outbox.add({
+          type: 'command_reply',
+          command_uuid: commandUuid,
+          state: 'accepted',
+          reason: clipped(reason),
+        }),
       flush: async (timeoutMs) => await outbox.flush(timeoutMs, signal),
       running: (group) => this.#runner.inGroup(group),
     };
@@ -172,7 +182,7 @@ export class CommandDesk {
   #settle(entry: LedgerEntry): void {
     const handler = isCommandKind(entry.kind) ? this.#options.handlers[entry.kind] : undefined;
     const isOtherBoot = entry.boot_id !== this.#options.outbox.bootId;
-    const result = handler?.afterRestart?.({ isOtherBoot }) ?? {
+    const result = handler?.afterRestart?.({ commandUuid: entry.command_uuid, isOtherBoot }) ?? {
       state: 'failed' as const,
       reason: `the agent ended while it carried out ${nameOf(entry.kind)}`,
     };
@@ -194,7 +204,7 @@ export class CommandDesk {
   }
 
   #reply({ command_uuid, state, reason }: LedgerEntry): void {
-    this.#options.outbox.add({ type: 'command_reply', command_uuid, state, reason });
+    this.#options.outbox.add({ type: 'command_reply', command_uuid, state, reason: clipped(reason) });
   }
 
   #entryOf(frame: CommandFrame, state: LedgerEntry['state'], reason: string | null): LedgerEntry {
@@ -218,6 +228,11 @@ interface Checked {
 /** A name from the wire, fit for a log line. */
 function nameOf(kind: string): string {
   return /^\w{1,64}$/.test(kind) ? kind : 'of that name';
+}
+
+/** The schema of replies takes no more. */
+function clipped(reason: string | null): string | null {
+  return reason === null ? null : reason.slice(0, 4096);
 }
 
 function reasonOf(error: unknown): string {

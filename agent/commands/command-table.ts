@@ -32,6 +32,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Sends a frame by way of the outbox. */
   report(report: Report): void;
+  /** Tells what is being done, for as long as the command has no outcome. */
+  progress(message: string): void;
   /** Waits until the server has everything; false when that took too long. */
   flush(timeoutMs: number): Promise<boolean>;
   /** What runs in a group, or null. */
@@ -58,11 +60,14 @@ export type CommandResult =
   | { readonly state: 'left' };
 
 export interface RestartFacts {
+  readonly commandUuid: string;
   /** The machine was started anew since the command was taken. */
   readonly isOtherBoot: boolean;
 }
 
 export interface CommandHandler<K extends CommandKind> {
+  /** Why it is not done on this machine as it is now, before anything is begun; null when nothing speaks against it. */
+  refusal?(args: CommandArgs<K>): string | null;
   /** Throws when it fails: code and message become the reason. */
   run(args: CommandArgs<K>, context: CommandContext): Promise<CommandResult>;
   /**

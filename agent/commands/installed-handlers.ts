@@ -3,6 +3,7 @@ import { ProvisionError } from '../../core/base/errors.ts';
 import { type LeaveBy, rebootMachine } from '../boot/reboot.ts';
 import { collectLogs, installedLogSources, type LogSources } from './collect-logs.ts';
 import type { CommandContext, CommandHandler, CommandHandlers, CommandResult } from './command-table.ts';
+import { type ReentryHandlersOptions, reentryHandlers } from './reentry-handlers.ts';
 
 export interface InstalledHandlersOptions {
   /** Injectable for tests: leaves the running system. */
@@ -10,6 +11,8 @@ export interface InstalledHandlersOptions {
   readonly logSources?: LogSources;
   /** How long a machine may take to go down after it was told to; default 10 minutes. */
   readonly goingDownMs?: number;
+  /** What the way into the installer needs; without it the commands that go there are rejected. */
+  readonly reentry?: Omit<ReentryHandlersOptions, 'leave' | 'goingDownMs'>;
 }
 
 const farewellMs = 5000;
@@ -33,10 +36,20 @@ export function installedHandlers(options: InstalledHandlersOptions = {}): Comma
         return { state: 'done', reason: `${lineCount} lines` };
       },
     },
-    ProvisionMachine: notHere('install: boot the machine into the installer'),
-    EnterInstaller: notHere('enter the installer by itself: boot the machine from network or ISO'),
+    ...reentryOf(options, { leave, goingDownMs }),
     UpdateAgent: notHere('update itself: run install.sh again'),
     BootInstalledSystem: { rejectedBecause: 'the installed system is running already' },
+  };
+}
+
+function reentryOf(
+  { reentry }: InstalledHandlersOptions,
+  leaving: Required<Pick<InstalledHandlersOptions, 'leave' | 'goingDownMs'>>,
+): Pick<CommandHandlers, 'ProvisionMachine' | 'EnterInstaller' | 'CancelProvision'> {
+  if (reentry !== undefined) return reentryHandlers({ ...reentry, ...leaving });
+  return {
+    ProvisionMachine: notHere('install: boot the machine into the installer'),
+    EnterInstaller: notHere('enter the installer by itself: boot the machine from network or ISO'),
     CancelProvision: { rejectedBecause: 'no installation runs on the installed system' },
   };
 }

@@ -114,7 +114,7 @@ async function readText(body: Dispatcher.ResponseData['body'], url: URL): Promis
 }
 
 /** `{"detail": …}` of an error as one line that is fit to be shown; it never repeats what was sent. */
-function detailOf(text: string): string {
+export function detailOf(text: string): string {
   const value = parseJson(text);
   const detail = typeof value === 'object' && value !== null && 'detail' in value ? value.detail : null;
   return typeof detail === 'string' ? onOneLine(detail) : '';

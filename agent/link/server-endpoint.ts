@@ -6,6 +6,7 @@ import type { AgentConfig } from '../config/read-agent-config.ts';
 import { fetchServerCa, type SetClock } from '../identity/fetch-server-ca.ts';
 import { type AskOptions, askServer, dispatcherOver } from './ask-server.ts';
 import { dialServer, type Trust } from './dial.ts';
+import { type Download, openDownload } from './download.ts';
 import { proxyFor } from './proxy-rule.ts';
 
 export type EndpointConfig = Pick<AgentConfig, 'server' | 'plain_http' | 'pin' | 'ca' | 'proxy' | 'no_proxy'>;
@@ -48,6 +49,11 @@ export class ServerEndpoint implements AsyncDisposable {
     this.#requests = dispatcherOver(async () => await this.dial(this.#closing.signal));
   }
 
+  /** The proxy that connections to the server take, or null. */
+  get proxy(): URL | null {
+    return this.#proxy;
+  }
+
   /** `https://host:8443`, what a hello's signature names. */
   get origin(): string {
     return this.url.origin;
@@ -72,6 +78,11 @@ export class ServerEndpoint implements AsyncDisposable {
   /** One JSON request. @throws ProvisionError as `askServer` and `dial`. */
   async ask<T>(path: string, options: Omit<AskOptions<T>, 'timeoutMs'>): Promise<T> {
     return await askServer(this.#requests, new URL(path, this.url), { timeoutMs: 2 * serverTimeoutMs, ...options });
+  }
+
+  /** One file. @throws ProvisionError as `openDownload` and `dial`. */
+  async download(path: string, signal: AbortSignal): Promise<Download> {
+    return await openDownload(this.#requests, new URL(path, this.url), signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

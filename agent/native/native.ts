@@ -41,6 +41,11 @@ export interface Native {
   /** `flags`: `syncFileRangeFlags`, combined with `|`. */
   syncFileRange(fd: number, offsetBytes: number, lengthBytes: number, flags: number): Promise<void>;
 
+  /**
+   * kexec_file_load(2): `initrdFd` -1 for none; the command line without NUL; `flags` KEXEC_FILE_UNLOAD 1, KEXEC_FILE_NO_INITRAMFS 4.
+   */
+  kexecFileLoad(kernelFd: number, initrdFd: number, commandLine: Buffer, flags: number): Promise<void>;
+
   /** A table of open folders for programs of `agent/layer`; `keptXattrs`: names that each end with NUL. */
   layerOpen(keptXattrs: Uint8Array): NativeLayer;
   /** Puts a descriptor into a slot (0…8703); the layer owns it from now on. -1 empties the slot. */

@@ -10,6 +10,7 @@ import { issueBootToken } from '../enrolment/known-machine.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { openAsset } from './asset-files.ts';
+import { sha256OfFile } from './file-digest.ts';
 import { chainScript, installerScript, localBootScript } from './ipxe-script.ts';
 import { KeptResults } from './kept-results.ts';
 import { PatchedSource } from './patched-source.ts';
@@ -24,7 +25,7 @@ const mostMacs = 16;
 
 /** What firmware and the installer's boot media are made of (control-plane.md, "Network boot"). */
 export function bootRoutes(context: ServerContext): Route[] {
-  return [ipxeRoute(context), kernelRoute(context), isoRoute(context)];
+  return [ipxeRoute(context), kernelRoute(context), kernelDigestRoute(context), isoRoute(context)];
 }
 
 function ipxeRoute(context: ServerContext): Route {
@@ -79,6 +80,26 @@ function kernelRoute(context: ServerContext): Route {
         fileName: 'vmlinuz',
         log: context.log,
       }),
+  });
+}
+
+function kernelDigestRoute(context: ServerContext): Route {
+  const digests = new KeptResults(sha256OfFile);
+  return defineRoute({
+    method: 'GET',
+    path: '/boot/vmlinuz.sha256',
+    operationId: 'boot_api_kernel_digest',
+    tag: 'Downloads',
+    summary: "Get the SHA-256 of the installer's kernel, as sha256sum writes it",
+    access: 'public',
+    responses: { 200: z.string() },
+    errors: [404, 503],
+    contentType: 'text/plain; charset=utf-8',
+    handle: async ({ reply }) => {
+      reply.header('cache-control', 'no-cache');
+      await using file = await openAsset('kernel', context);
+      return `${await digests.of(file)}  vmlinuz\n`;
+    },
   });
 }
 

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ServerContext } from '../context.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { agentBundleName, openAsset } from './asset-files.ts';
-import type { FileSource } from './file-source.ts';
+import { sha256OfFile } from './file-digest.ts';
 import { fillInstallScript, type InstallScriptValues, installScriptTemplate } from './install-script.ts';
 import { KeptResults } from './kept-results.ts';
 import { publicOrigin } from './request-origin.ts';
@@ -12,7 +11,7 @@ import { sendSource } from './send-source.ts';
 
 /** What a machine that runs already needs to get the agent: install.sh and the agent's bundle. */
 export function downloadRoutes(context: ServerContext): Route[] {
-  const digests = new KeptResults(sha256Of);
+  const digests = new KeptResults(sha256OfFile);
   return [installScriptRoute(context, digests), bundleRoute(context), bundleDigestRoute(context, digests)];
 }
 
@@ -91,10 +90,4 @@ function bundleDigestRoute(context: ServerContext, digests: KeptResults<string>)
       return `${await digests.of(file)}  ${agentBundleName}\n`;
     },
   });
-}
-
-async function sha256Of(file: FileSource): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const bytes of file.read(0, file.sizeBytes)) hash.update(bytes);
-  return hash.digest('hex');
 }

@@ -245,6 +245,7 @@ async function walkDownloads(api: ApiConformance): Promise<void> {
     '/download/durantic-linux-x64.tar.gz',
     '/download/durantic-linux-x64.tar.gz.sha256',
     '/boot/vmlinuz',
+    '/boot/vmlinuz.sha256',
     '/boot/installer.iso',
     '/boot/ipxe',
   ]) {

@@ -98,6 +98,7 @@ test('what is not there is 404 with the command that builds it; install.sh tells
   const paths = {
     [bundlePath]: 'build-binary',
     '/boot/vmlinuz': 'build-installer',
+    '/boot/vmlinuz.sha256': 'build-installer',
     '/boot/installer.iso': 'build-installer',
   };
   for (const [path, builder] of Object.entries(paths)) {
