@@ -11,6 +11,7 @@ import { collectInventory } from './hardware/collect-inventory.ts';
 import { readLoad } from './hardware/read-load.ts';
 import type { SetClock } from './identity/fetch-server-ca.ts';
 import type { MachineIdentity } from './identity/read-identity.ts';
+import { NetworkWatch } from './link/network-watch.ts';
 import type { Outbox } from './link/outbox.ts';
 import type { Report } from './link/outbox-frames.ts';
 import { type LinkEvent, type LinkTimings, runLink } from './link/run-link.ts';
@@ -93,6 +94,10 @@ function linkOptions(options: RunAgentOptions, desk: CommandDesk) {
     outbox,
     onEvent,
     endOn: options.endOn ?? [],
+    network: new NetworkWatch({
+      ...(hardware.interfaces === undefined ? {} : { interfaces: hardware.interfaces }),
+      ...(hardware.roots?.procRoot === undefined ? {} : { procRoot: hardware.roots.procRoot }),
+    }),
     ...(options.timings === undefined ? {} : { timings: options.timings }),
     helloFacts: async () => ({ boot_id: outbox.bootId, mode, ...options.system, ...(await hostFacts(hardware)) }),
     handlers: {

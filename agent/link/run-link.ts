@@ -1,3 +1,4 @@
+import { sleep } from '../../core/base/abort.ts';
 import { describeError } from '../../core/base/describe-error.ts';
 import type { ErrorCode } from '../../core/base/error-codes.ts';
 import type { ProvisionError } from '../../core/base/errors.ts';
@@ -6,6 +7,7 @@ import { retryAfterOf } from '../../core/oci/retry-after.ts';
 import { reconnectDelays } from '../identity/enroll-with-token.ts';
 import type { MachineIdentity } from '../identity/read-identity.ts';
 import { connectAgent, type HelloFacts } from './connect.ts';
+import { NetworkWatch } from './network-watch.ts';
 import type { Outbox } from './outbox.ts';
 import type { ServerEndpoint } from './server-endpoint.ts';
 import { runSession, type SessionHandlers } from './session.ts';
@@ -48,23 +50,32 @@ export interface RunLinkOptions {
   readonly endOn: readonly ErrorCode[];
   readonly signal: AbortSignal;
   readonly timings?: LinkTimings;
+  /** Injectable for tests. */
+  readonly network?: NetworkWatch;
 }
+
+/** Machines that lost their network together get it back together. */
+const longestSpreadMs = 1000;
+
+/** What another network may repair. */
+const networkCodes: ReadonlySet<ErrorCode> = new Set(['server_unreachable', 'link_lost']);
 
 /**
  * Keeps this machine connected: connects, runs the session, and connects again after 1 s to 60 s (exponentially, full
- * jitter), whatever was wrong. A server that asks for a wait gets it; after another agent with the same key took over,
+ * jitter), whatever was wrong, and at once (0 s to 1 s) when the machine gets an address or a default route. A server that asks for a wait gets it; after another agent with the same key took over,
  * the wait is long, so that the two do not take turns by the second.
  * @throws ProvisionError `aborted` at the end; what `endOn` names.
  */
 export async function runLink(options: RunLinkOptions): Promise<never> {
-  const { timings = {}, signal } = options;
+  const { timings = {}, signal, network = new NetworkWatch() } = options;
+  const firstDelayMs = timings.firstDelayMs ?? reconnectDelays.firstDelayMs;
   const said = new Reporter(options);
   const state = { connectedAtMs: null as number | null };
   const wasStable = (): boolean =>
     state.connectedAtMs !== null && performance.now() - state.connectedAtMs >= (timings.stableMs ?? 30_000);
   return await retry<never>(async () => await attempt(options, said, state), {
     ...reconnectDelays,
-    ...(timings.firstDelayMs === undefined ? {} : { firstDelayMs: timings.firstDelayMs }),
+    firstDelayMs,
     ...(timings.longestDelayMs === undefined ? {} : { longestDelayMs: timings.longestDelayMs }),
     attempts: Number.POSITIVE_INFINITY,
     signal,
@@ -73,6 +84,14 @@ export async function runLink(options: RunLinkOptions): Promise<never> {
     delayHintMs: (error) => {
       if (error.code === 'agent_replaced') return (timings.replacedMs ?? 60_000) * (1 + Math.random());
       return retryAfterOf(error, Math.random);
+    },
+    wait: async (delayMs, error) => {
+      if (networkCodes.has(error.code) && (await network.wait(delayMs, signal))) {
+        await sleep(Math.random() * Math.min(firstDelayMs, longestSpreadMs), signal);
+        return true;
+      }
+      if (!networkCodes.has(error.code)) await sleep(delayMs, signal);
+      return false;
     },
     onRetry: (error, _attempt, delayMs) => said.disconnected(error, { retryInMs: delayMs, wasStable: wasStable() }),
   });

@@ -17,6 +17,8 @@ export interface RetryOptions {
   readonly hadProgress?: (error: ProvisionError) => boolean;
   /** `half` waits between half of the delay and all of it; `full` between nothing and all of it. Default `half`. */
   readonly jitter?: 'half' | 'full';
+  /** Waits in place of `sleep`. True: what stood in the way has changed, so that the count and the delays begin anew. */
+  readonly wait?: (delayMs: number, error: ProvisionError) => Promise<boolean>;
   readonly onRetry?: (error: ProvisionError, attempt: number, delayMs: number) => void;
   /** Injectable for tests, 0 ≤ value < 1. */
   readonly random?: () => number;
@@ -50,7 +52,12 @@ export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, op
       if (isLate && hintMs === undefined) throw error;
       const delayMs = hintMs ?? Math.round(ceilingMs * (1 - jitterShare + random() * jitterShare));
       options.onRetry?.(error, index + 1, delayMs);
-      await sleep(delayMs, options.signal);
+      if (options.wait === undefined) {
+        await sleep(delayMs, options.signal);
+      } else if (await options.wait(delayMs, error)) {
+        index = -1;
+        startedMs = now();
+      }
     }
   }
 }

@@ -69,3 +69,23 @@ test('progress begins the count and the delays anew, and the caller may decide w
     message: 'failure 1',
   });
 });
+
+test('a wait that says that things have changed begins count and delays anew; one that was waited out does not', async () => {
+  const answers = [false, true, false];
+  const delays: number[] = [];
+  const error = new ProvisionError('server_unreachable', 'not there');
+  const ended = retry(async () => Promise.reject(error), {
+    attempts: 3,
+    firstDelayMs: 1000,
+    longestDelayMs: 60_000,
+    random: () => 1,
+    isRetryable: () => true,
+    wait: async (delayMs, cause) => {
+      assert.equal(cause, error);
+      delays.push(delayMs);
+      return answers.shift() ?? false;
+    },
+  });
+  await assert.rejects(ended, error);
+  assert.deepEqual(delays, [1000, 2000, 1000, 2000]);
+});
