@@ -1,5 +1,6 @@
 import type { AgentFrame, AgentSettings, Hello, ServerFrame } from '../protocol/agent-frames.ts';
 import type { CommandArgs, CommandKind } from '../protocol/commands.ts';
+import type { RunOrder } from './provisions/queue-run.ts';
 
 /** What the sockets of agents offer to the rest of the server. */
 export interface AgentHub {
@@ -102,7 +103,8 @@ export interface ProvisionService {
   /** Looks after queued runs and time-outs; called every few seconds. What it starts is not awaited. */
   tick(): Promise<void>;
   /** Queues a run for the machine. @throws ApiError 404; 409 when one is active; 422 without a usable image. */
-  queue(machineUuid: string): { readonly provisionUuid: string; readonly message: string };
+  /** @param order Default: by reboot, without reading back. */
+  queue(machineUuid: string, order?: RunOrder): { readonly provisionUuid: string; readonly message: string };
   /** Ends a run that has not begun, or asks the machine to. @throws ApiError 404; 409 when the run has ended. */
   cancel(machineUuid: string, provisionUuid: string): void;
   /** Drops a queued run and the mark that the machine needs one. @throws ApiError 404; 409 when a run is going on. */

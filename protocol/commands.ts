@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** From the installer into the installed system. */
+export const bootWays = ['auto', 'kexec', 'reboot'] as const;
+
 const documentText = z
   .string()
   .max(512 * 1024)
@@ -31,7 +34,7 @@ export const provisionArgsSchema = z.object({
   /** How the installer is entered from an installed system. */
   kexec_installer: z.boolean(),
   /** How the installed system is entered. */
-  boot: z.enum(['auto', 'kexec', 'reboot']),
+  boot: z.enum(bootWays),
   read_back: z.boolean(),
 });
 

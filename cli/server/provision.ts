@@ -1,8 +1,16 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Output } from '../../core/operator/output.ts';
 import type { RunDisplay } from '../../core/operator/watch-run.ts';
+import { bootWays } from '../../protocol/commands.ts';
 import { machineHelp } from './arguments.ts';
 import { type OperatorFlags, operatorCommand, withOperator } from './with-operator.ts';
+
+interface ProvisionFlags extends OperatorFlags {
+  readonly yes?: true;
+  readonly wait: boolean;
+  readonly boot: (typeof bootWays)[number];
+  readonly readBack: boolean;
+}
 
 const load = async () => await import('../../core/operator/provisions.ts');
 
@@ -16,14 +24,21 @@ export function provisionCommand(): Command {
     .argument('<machine>', machineHelp)
     .option('--yes', 'do not ask')
     .option('--no-wait', 'queue the run and end')
+    .addOption(
+      new Option('--boot <how>', 'into the installed system; auto: by kexec where nothing speaks against it')
+        .choices(bootWays)
+        .default('reboot'),
+    )
+    .option('--read-back', 'read everything back from the disk before it is made bootable', false)
     .addHelpText(
       'after',
       `
 The image is that of the machine's roles, else the default image ("durantic server account").
 With --json: one line for each event of the run, then {"provision": …}.${outcomes}`,
     )
-    .action(async (machine: string, flags: OperatorFlags & { yes?: true; wait: boolean }) => {
-      const options = { yes: flags.yes === true, wait: flags.wait };
+    .action(async (machine: string, flags: ProvisionFlags) => {
+      const { wait, boot, readBack } = flags;
+      const options = { yes: flags.yes === true, wait, boot, readBack };
       await withOperator(flags, async (operator) =>
         (await load()).provisionMachine(operator, machine, options, await displayOn(operator.output)),
       );

@@ -16,7 +16,7 @@ const handlers: Handlers = {
     run.status === 'queued' ? endRun(run, { status: 'error', code, message, diskState: 'untouched' }, nowMs) : run,
   waiting: (run, { message }) =>
     run.status === 'queued' && run.currentMessage !== message ? { ...run, currentMessage: message } : run,
-  accepted: (run, _input, nowMs) => (run.commandUuid === null ? run : beginRun(run, nowMs)),
+  accepted: applyAccepted,
   refused: applyRefusal,
   event: applyEvent,
   result: applyResult,
@@ -45,6 +45,15 @@ export function advanceRun(run: RunState, input: RunInput, nowMs: number): RunSt
   return (handlers[input.type] as (run: RunState, input: RunInput, nowMs: number) => RunState)(run, input, nowMs);
 }
 
+function applyAccepted(run: RunState, { message }: Extract<RunInput, { type: 'accepted' }>, nowMs: number): RunState {
+  if (run.commandUuid === null) return run;
+  const begun = beginRun(run, nowMs);
+  // Once the installer has spoken, what the system before did is of the past.
+  const isOnItsWay = begun.currentStep === 'entering_installer' && begun.bootIds.length === 0;
+  if (message === undefined || message === null || !isOnItsWay || begun.cancelRequestedAtMs !== null) return begun;
+  return { ...begun, currentMessage: message, lastEventAtMs: nowMs };
+}
+
 function applyRefusal(run: RunState, input: Extract<RunInput, { type: 'refused' }>, nowMs: number): RunState {
   // Once the machine has left for the installed system, what became of the command is of no interest.
   if (run.bootingAtMs !== null) return run;
@@ -52,7 +61,10 @@ function applyRefusal(run: RunState, input: Extract<RunInput, { type: 'refused' 
   if (input.state === 'canceled') return endRun(run, { status: 'canceled', code: 'aborted', message: reason }, nowMs);
   const what = input.state === 'rejected' ? 'refused the command' : 'could not carry out the command';
   const code = input.state === 'rejected' ? 'command_rejected' : 'command_failed';
-  return endRun(run, { status: 'error', code, message: `the machine ${what}: ${reason}` }, nowMs);
+  const message = `the machine ${what}: ${reason}`;
+  // No installer has begun with it.
+  const disk = run.bootIds.length === 0 ? { diskState: 'untouched' } : {};
+  return endRun(run, { status: 'error', code, message, ...disk }, nowMs);
 }
 
 function applyCancel(run: RunState, { reach }: Extract<RunInput, { type: 'cancel' }>, nowMs: number): RunState {

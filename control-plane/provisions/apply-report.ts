@@ -59,7 +59,10 @@ export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number):
   const isSameBoot = run.bootIds.includes(input.bootId);
   const hasInstalled = run.bootingAtMs !== null || run.bootIds.length > 0;
   if (input.mode === 'installed' && hasInstalled && !isSameBoot) {
-    const message = 'the machine has booted another system than the one that was installed';
+    const message =
+      run.bootingAtMs === null
+        ? 'the machine has left the installer before the installation was complete, and booted another system'
+        : 'the machine has booted another system than the one that was installed';
     return endRun(run, { status: 'error', code: 'booted_another_system', message }, nowMs);
   }
   // Between systems the clock runs from the moment the machine left, or a machine that restarts for ever would never end.

@@ -43,6 +43,9 @@ function reasonOf(run: RunState, facts: TimeFacts, patienceMs: number): string {
   if (facts.isConnected && facts.mode === 'installer')
     return `the installer is connected but has said nothing for ${time}`;
   if (facts.isConnected) return `the machine has not entered the installer within ${time}`;
+  if (facts.mode === 'installed' && run.bootIds.length === 0) {
+    return `the machine left for the installer and has not been heard of for ${time}; switch it off and on: it then boots the system that it had`;
+  }
   return `the machine has not been heard of for ${time}; it may need boot media (network or ISO) to come back`;
 }
 

@@ -40,8 +40,8 @@ export function buildArgs(context: ServerContext, runUuid: string, registryCa: s
     inject_agent: settings.inject_agent,
     agent_config: settings.inject_agent ? agentConfig(context, run.machineUuid) : null,
     kexec_installer: settings.kexec_installer,
-    boot: 'reboot',
-    read_back: false,
+    boot: settings.boot,
+    read_back: settings.read_back,
   };
 }
 

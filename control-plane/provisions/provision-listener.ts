@@ -43,7 +43,7 @@ function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string,
 function onFrame(context: ServerContext, keeper: RunKeeper, machineUuid: string, frame: NumberedFrame): void {
   if (frame.type === 'command_reply') {
     const run = frame.state === 'accepted' ? findRunOfCommand(context.db, machineUuid, frame.command_uuid) : null;
-    if (run !== null) keeper.apply(run.uuid, { type: 'accepted' });
+    if (run !== null) keeper.apply(run.uuid, { type: 'accepted', message: frame.reason && clip(frame.reason) });
     return;
   }
   if (frame.type === 'log') return;

@@ -10,6 +10,7 @@ import { defineRoute, type Route } from '../http/route.ts';
 import type { ProvisionService } from '../services.ts';
 import { describeProvision, listProvisions } from './describe-provision.ts';
 import { listHistory } from './provision-history.ts';
+import type { RunOrder } from './queue-run.ts';
 
 const tag = 'Machines';
 const machine = '/api/provisioning/machines/{uuid}';
@@ -31,8 +32,8 @@ export function provisionRoutes(context: ServerContext, services: { readonly pro
       body: provisionBodySchema,
       responses: { 200: provisionReplySchema },
       errors: [404, 409],
-      handle: ({ params: { uuid }, body: { mode } }) => {
-        const { provisionUuid, message } = modes[mode](provisions, uuid);
+      handle: ({ params: { uuid }, body: { mode, ...order } }) => {
+        const { provisionUuid, message } = modes[mode](provisions, uuid, order);
         return { provision_uuid: provisionUuid, message };
       },
     }),
@@ -96,7 +97,7 @@ export function provisionRoutes(context: ServerContext, services: { readonly pro
 
 /** What each mode of the provision endpoint does. */
 const modes = {
-  rebuild: (provisions: ProvisionService, uuid: string) => provisions.queue(uuid),
+  rebuild: (provisions: ProvisionService, uuid: string, order: RunOrder) => provisions.queue(uuid, order),
   discover: (provisions: ProvisionService, uuid: string) => provisions.discover(uuid),
   clear: (provisions: ProvisionService, uuid: string) => provisions.clear(uuid),
 } as const;

@@ -9,7 +9,7 @@ import { buildArgs } from './build-args.ts';
 import { prepareRun, waitingMessage } from './prepare-run.ts';
 import { provisionListener } from './provision-listener.ts';
 import { activeRuns, findActiveRun, findRun, type StoredRun } from './provision-store.ts';
-import { findMachine, queueRun } from './queue-run.ts';
+import { findMachine, queueRun, type RunOrder } from './queue-run.ts';
 import { type RunDependencies, RunKeeper } from './run-keeper.ts';
 import { type CancelReach, isTerminal } from './run-state.ts';
 
@@ -63,10 +63,10 @@ class Provisions implements ProvisionService {
   readonly buildArgs = (runUuid: string) =>
     buildArgs(this.#context, runUuid, this.#dependencies.registries?.ca?.pem ?? null);
 
-  queue(machineUuid: string) {
+  queue(machineUuid: string, order: RunOrder = { boot: 'reboot', read_back: false }) {
     const { db, events } = this.#context;
     const provisionUuid = transaction(db, () => {
-      const uuid = queueRun(this.#context, machineUuid);
+      const uuid = queueRun(this.#context, machineUuid, order);
       const run = findRun(db, uuid);
       if (run !== null) this.#keeper.noteStatus(uuid, run.state);
       this.#mark(machineUuid);

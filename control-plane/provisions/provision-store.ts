@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { type RunStatus, runStatuses } from '../../protocol/api/provisions.ts';
+import { bootWays } from '../../protocol/commands.ts';
 import {
   boolean,
   json,
@@ -21,6 +22,9 @@ const runSettingsSchema = z.object({
   target_disk: z.string().nullable(),
   inject_agent: z.boolean(),
   kexec_installer: z.boolean(),
+  // Runs of older servers have neither.
+  boot: z.enum(bootWays).default('reboot'),
+  read_back: z.boolean().default(false),
 });
 
 export type RunSettings = z.infer<typeof runSettingsSchema>;

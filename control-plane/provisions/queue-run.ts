@@ -4,15 +4,18 @@ import { ApiError, notFound, unprocessable } from '../http/api-error.ts';
 import { transaction } from '../store/open-database.ts';
 import { boolean, number, type Row, text, textOrNull } from '../store/row-values.ts';
 import { chooseImage } from './choose-image.ts';
-import { findActiveRun, insertRun } from './provision-store.ts';
+import { findActiveRun, insertRun, type RunSettings } from './provision-store.ts';
 import { newRunState } from './run-state.ts';
+
+/** What is asked for with one run; everything else is the machine's settings. */
+export type RunOrder = Pick<RunSettings, 'boot' | 'read_back'>;
 
 /**
  * Stores a new run of the machine with what it is to install; nothing is sent yet.
  * @returns The run's UUID.
  * @throws ApiError 404; 409 while another run is active; 422 without a usable image, or where a role needs a mesh.
  */
-export function queueRun(context: ServerContext, machineUuid: string): string {
+export function queueRun(context: ServerContext, machineUuid: string, order: RunOrder): string {
   const { db, clock } = context;
   return transaction(db, () => {
     const machine = findMachine(context, machineUuid);
@@ -44,6 +47,8 @@ export function queueRun(context: ServerContext, machineUuid: string): string {
           target_disk: textOrNull(machine, 'target_disk'),
           inject_agent: injectAgent,
           kexec_installer: boolean(machine, 'kexec_installer'),
+          boot: order.boot,
+          read_back: order.read_back,
         },
         imageUuid: image.uuid,
         imageUrl: image.url,

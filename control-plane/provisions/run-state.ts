@@ -45,7 +45,8 @@ export type RunInput =
   | { readonly type: 'prepare_failed'; readonly code: string; readonly message: string }
   /** Why a queued run does not begin. */
   | { readonly type: 'waiting'; readonly message: string }
-  | { readonly type: 'accepted' }
+  /** `message`: what the machine does now on its way into the installer. */
+  | { readonly type: 'accepted'; readonly message?: string | null }
   | { readonly type: 'refused'; readonly state: 'rejected' | 'failed' | 'canceled'; readonly reason: string | null }
   | { readonly type: 'event'; readonly bootId: string; readonly event: ProvisionEvent }
   | {

@@ -7,6 +7,7 @@ import {
   provisionReplySchema,
   provisionSchema,
 } from '../../protocol/api/provisions.ts';
+import type { bootWays } from '../../protocol/commands.ts';
 import { ProvisionError } from '../base/errors.ts';
 import { plainLine } from '../base/plain-text.ts';
 import { machineNamed, machineOf, machinesPath } from './machine-paths.ts';
@@ -22,6 +23,9 @@ export interface ProvisionOptions {
   readonly yes: boolean;
   /** To the end of the run. */
   readonly wait: boolean;
+  readonly boot: (typeof bootWays)[number];
+  /** Everything is read back before the disk is made bootable. */
+  readonly readBack: boolean;
 }
 
 /**
@@ -37,7 +41,11 @@ export async function provisionMachine(
   const { api, output } = operator;
   const machine = await machineNamed(api, name);
   if (!options.yes) await confirm(operator, machine);
-  const reply = await api.post(`${machinesPath}${machine.uuid}/provision`, { mode: 'rebuild' }, provisionReplySchema);
+  const reply = await api.post(
+    `${machinesPath}${machine.uuid}/provision`,
+    { mode: 'rebuild', boot: options.boot, read_back: options.readBack },
+    provisionReplySchema,
+  );
   const provisionUuid = reply.provision_uuid;
   if (provisionUuid === null) throw new ProvisionError('server_answer_invalid', 'the server has queued no run');
   if (options.wait) return await followRun(operator, machine, provisionUuid, display);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bootWays } from '../commands.ts';
 import { timestamp } from './common.ts';
 
 /** Statuses of a run; all but the first two are terminal and final. */
@@ -20,6 +21,10 @@ export const provisionBodySchema = z
   .object({
     /** `rebuild` installs, `discover` goes into the installer, `clear` drops what is queued. */
     mode: z.enum(['rebuild', 'discover', 'clear']).default('rebuild'),
+    /** `rebuild`: how the machine goes from the installer into the installed system. `auto`: by kexec where nothing speaks against it. */
+    boot: z.enum(bootWays).default('reboot'),
+    /** `rebuild`: everything is read back from the disk before it is made bootable. */
+    read_back: z.boolean().default(false),
   })
   .meta({ id: 'MachineProvisionSchema' });
 
