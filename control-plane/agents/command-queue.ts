@@ -114,8 +114,12 @@ export class StoredCommandQueue implements CommandQueue {
       );
       return;
     }
-    if (reply.state === 'accepted' && (command.status === 'queued' || command.status === 'sent')) {
-      db.prepare(`UPDATE commands SET status = 'accepted', reason = ? WHERE uuid = ?`).run(reply.reason, command.uuid);
+    const isOpen = command.finishedAt === null;
+    if (reply.state === 'accepted' && isOpen) {
+      // Said again with what is being done; a mere repetition does not take that away.
+      const reason = reply.reason ?? (command.status === 'accepted' ? command.reason : null);
+      if (command.status === 'accepted' && reason === command.reason) return;
+      db.prepare(`UPDATE commands SET status = 'accepted', reason = ? WHERE uuid = ?`).run(reason, command.uuid);
       this.#context.events.publish({ type: 'machine', uuid: machineUuid });
     } else if (reply.state !== 'accepted' && this.end(command.uuid, reply.state, reply.reason)) {
       log.debug({ machine_uuid: machineUuid, command_uuid: command.uuid, outcome: reply.state }, 'a command has ended');

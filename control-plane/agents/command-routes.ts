@@ -5,10 +5,14 @@ import { ApiError, notFound, unprocessable } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import type { CommandQueue, StoredCommand } from '../services.ts';
 import { transaction } from '../store/open-database.ts';
+import { timeText } from '../store/row-values.ts';
 import { readLogs } from './agent-logs.ts';
 
 /** Commands without an outcome that a machine may have; a machine that is away for long is not buried. */
 const openCommandsLimit = 100;
+
+/** How long the next network boot of a machine that is to enter the installer gets it. */
+const networkBootMs = 30 * 60_000;
 
 const machineParams = z.object({ uuid: z.uuid().toLowerCase() });
 const commandParams = machineParams.extend({ command_uuid: z.uuid().toLowerCase() });
@@ -48,6 +52,7 @@ export function commandRoutes(context: ServerContext, { commands }: { readonly c
           const { hasKey } = requireMachine(context, accountUuid, params.uuid);
           if (!hasKey) throw new ApiError(409, `machine ${params.uuid} has not enrolled: nothing can be sent to it`);
           refuseWhenFull(commands, params.uuid);
+          setNetworkBoot(context, params.uuid, body);
           return toReply(enqueue(commands, params.uuid, body));
         }),
     }),
@@ -98,6 +103,19 @@ function refuseWhenFull(commands: CommandQueue, machineUuid: string): void {
   const open = commands.list(machineUuid).filter(({ finishedAt }) => finishedAt === null).length;
   if (open >= openCommandsLimit) {
     throw new ApiError(409, `machine ${machineUuid} has ${open} commands without an outcome and gets no more`);
+  }
+}
+
+/** A machine may have no way into the installer but its network, and one that is to leave it must not come back that way. */
+function setNetworkBoot({ db, clock }: ServerContext, machineUuid: string, { kind }: CommandBody): void {
+  if (kind === 'EnterInstaller') {
+    // An operator may have marked it for longer.
+    db.prepare('UPDATE machines SET install_until = max(coalesce(install_until, ?1), ?1) WHERE uuid = ?2').run(
+      timeText(clock.now() + networkBootMs),
+      machineUuid,
+    );
+  } else if (kind === 'BootInstalledSystem') {
+    db.prepare('UPDATE machines SET install_until = NULL WHERE uuid = ?').run(machineUuid);
   }
 }
 

@@ -134,3 +134,18 @@ test('collected lines are read with the number of those that were dropped', asyn
   assert.equal(body.entries[0]?.command_uuid, command_uuid);
   assert.deepEqual(body.entries[0]?.lines, ['one', 'two']);
 });
+
+test('EnterInstaller marks the machine for its next network boot, BootInstalledSystem takes the mark back', async () => {
+  await using resources = new Resources();
+  const { server, identity } = await start(resources);
+  const give = async (kind: string) => assert.equal((await server.api('POST', pathOf(identity), { kind })).status, 201);
+  const markedUntil = (): unknown =>
+    server.context.db.prepare('SELECT install_until FROM machines').get()?.['install_until'];
+  await give('EnterInstaller');
+  const untilMs = Date.parse(String(markedUntil()));
+  assert.ok(untilMs > Date.now() + 20 * 60_000, `marked until ${markedUntil()}`);
+  await give('Reboot');
+  assert.equal(Date.parse(String(markedUntil())), untilMs);
+  await give('BootInstalledSystem');
+  assert.equal(markedUntil(), null);
+});

@@ -91,6 +91,18 @@ test('the SHA-256 follows the file, also when its size and time stay', async () 
   assert.match(await (await server.fetch('/install.sh')).text(), new RegExp(`^bundle_sha256='${digest}'$`, 'm'));
 });
 
+test("the installer's kernel is served with the digest of the file as it is now", async () => {
+  await using resources = new Resources();
+  const { assetsDir, ...server } = await serve(resources);
+  const digest = async (): Promise<string> => await (await server.fetch('/boot/vmlinuz.sha256')).text();
+  for (const kernel of ['one kernel', 'and another']) {
+    writeFileSync(join(assetsDir, 'vmlinuz.new'), kernel);
+    renameSync(join(assetsDir, 'vmlinuz.new'), join(assetsDir, 'vmlinuz'));
+    assert.equal(await digest(), `${createHash('sha256').update(kernel).digest('hex')}  vmlinuz\n`);
+    assert.equal(await (await server.fetch('/boot/vmlinuz')).text(), kernel);
+  }
+});
+
 test('what is not there is 404 with the command that builds it; install.sh tells it itself', async () => {
   await using resources = new Resources();
   const empty = await startTestServer(resources, { settings: { assetsDir: resources.tempDir() } });
