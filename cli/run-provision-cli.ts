@@ -1,8 +1,10 @@
 import { createInterface } from 'node:readline/promises';
-import { rebootMachine } from '../agent/boot/reboot.ts';
+import { leaveForSystem } from '../agent/boot/leave-for-system.ts';
+import { type LeaveBy, rebootMachine } from '../agent/boot/reboot.ts';
 import type { InstallPlan } from '../agent/provision/install-plan.ts';
 import { runProvision } from '../agent/provision/run-provision.ts';
 import type { ProvisionRequest } from '../agent/provision/types.ts';
+import { describeError } from '../core/base/describe-error.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 import { createLogger, silentLogger } from '../core/base/logger.ts';
 import { abortOnSignals } from './abort-on-signals.ts';
@@ -47,10 +49,22 @@ export async function runProvisionCli(request: ProvisionRequest, options: Provis
       },
     });
     const how = installed?.leaveBy ?? null;
-    if (how !== null) await rebootMachine({ how, signal });
+    if (how !== null) await goThere(how, signal);
   } catch (error) {
     // The last event told everything already, on stdout or in the progress bar's last line.
     if (error instanceof ProvisionError && !(options.json && error.kind === 'bug')) error.reported = true;
+    throw error;
+  }
+}
+
+/** The last event was that of success, and stays the last: what goes wrong now is told on stderr. */
+async function goThere(how: LeaveBy, signal: AbortSignal): Promise<void> {
+  const tell = (text: string): void => void process.stderr.write(`durantic: ${text}\n`);
+  try {
+    const leave = async (by: LeaveBy): Promise<void> => await rebootMachine({ how: by, signal });
+    await leaveForSystem({ how, leave, onFallback: tell, signal });
+  } catch (error) {
+    tell(`${describeError(error)}${error instanceof ProvisionError ? ` [${error.code}]` : ''}`);
     throw error;
   }
 }

@@ -1,6 +1,9 @@
+import { leaveForSystem } from '../../agent/boot/leave-for-system.ts';
 import type { LeaveBy } from '../../agent/boot/reboot.ts';
 import type { CommandContext } from '../../agent/commands/command-table.ts';
+import { isAbortOf } from '../../core/base/abort.ts';
 import { describeError } from '../../core/base/describe-error.ts';
+import { asProvisionError } from '../../core/base/errors.ts';
 import type { InstallerContext } from './installer-context.ts';
 import { keepOutbox } from './keep-outbox.ts';
 
@@ -10,6 +13,8 @@ export interface Departure {
   readonly detail: string;
   /** The system that was just installed and has an agent: it takes over what the server has not acknowledged. */
   readonly heir: { readonly disk: string; readonly rootNumber: number } | null;
+  /** The run that has made the system: its server hears when the machine stays. */
+  readonly provisionUuid?: string;
 }
 
 const farewellMs = 30_000;
@@ -22,10 +27,11 @@ const farewellMs = 30_000;
 export async function leaveMachine(
   departure: Departure,
   installer: InstallerContext,
-  { flush, signal }: Pick<CommandContext, 'flush' | 'signal'>,
+  context: Pick<CommandContext, 'flush' | 'report' | 'signal'>,
 ): Promise<void> {
   const { emit, log, outbox } = installer;
   const { how, detail, heir } = departure;
+  const { flush, signal } = context;
   emit({ kind: 'leaving', how, detail });
   const hasAll = await flush(installer.timings?.farewellMs ?? farewellMs);
   if (!hasAll && heir !== null) {
@@ -36,5 +42,23 @@ export async function leaveMachine(
       emit({ kind: 'notice', text: `The last reports are lost to the server: ${describeError(error)}` });
     }
   }
-  await installer.leave(how, signal);
+  if (departure.provisionUuid === undefined) await installer.leave(how, signal);
+  else await leaveAfterRun({ how, provisionUuid: departure.provisionUuid }, installer, context);
+}
+
+async function leaveAfterRun(
+  { how, provisionUuid }: { readonly how: LeaveBy; readonly provisionUuid: string },
+  { emit, leave }: InstallerContext,
+  { report, signal }: Pick<CommandContext, 'report' | 'signal'>,
+): Promise<void> {
+  const onFallback = (text: string): void => emit({ kind: 'notice', text });
+  try {
+    await leaveForSystem({ how, leave, onFallback, signal });
+  } catch (thrown) {
+    if (isAbortOf(thrown, signal)) throw thrown;
+    const error = asProvisionError(thrown);
+    const end = { outcome: 'failed', code: error.code, message: describeError(error), disk_state: 'complete' } as const;
+    report({ type: 'provision_result', provision_uuid: provisionUuid, ...end });
+    throw error;
+  }
 }

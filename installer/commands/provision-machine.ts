@@ -90,7 +90,10 @@ function succeeded(
   return {
     state: 'done',
     reason: message,
-    afterwards: async () => await leaveMachine({ how, detail: `into the system on ${disk}`, heir }, installer, context),
+    afterwards: async () => {
+      const departure = { how, detail: `into the system on ${disk}`, heir, provisionUuid: args.provision_uuid };
+      await leaveMachine(departure, installer, context);
+    },
   };
 }
 
