@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { agentUnit } from '../../../agent/rootfs/agent-unit.ts';
 import { writeFakeBundle } from '../../builders/agent-bundle.ts';
 import { startTestServer } from '../../builders/server.ts';
 import { Resources } from '../../resources.ts';
@@ -49,6 +50,9 @@ test('a second run replaces the program and keeps the identity, with a token and
   const { root, script, install } = await chrootMachine(resources, bench);
   assert.equal((await install(await script())).exitCode, 0);
   await root.run('touch /usr/local/lib/durantic/of-the-old-version');
+  // The unit of an older durantic, whose program never said that it was ready.
+  const unit = '/etc/systemd/system/durantic-agent.service';
+  await root.run(`sed -i -e 's/^Type=.*/Type=exec/' -e '/^WatchdogSec=/d' ${unit}`);
   const keepsKey = goodProgram
     .replace("echo '", "test -e /var/lib/durantic/identity.json || echo '")
     .replace('1.2.3', '1.2.4');
@@ -59,6 +63,7 @@ test('a second run replaces the program and keeps the identity, with a token and
     /^durantic: agent 1\.2\.4 replaced in .*\ndurantic: this machine is enrolled with .* as 6f1c7b1e/,
     again.stderr,
   );
+  assert.equal((await root.run(`cat ${unit}`)).stdout, agentUnit);
   const without = await install(await script(), { env: { DURANTIC_TOKEN: '' } });
   assert.match(without.stdout, /replaced in .*\ndurantic: this machine stays enrolled as 6f1c7b1e/, without.stderr);
   assert.equal((await root.run('ls -A /usr/local/lib /usr/local/lib/durantic')).stdout.includes('of-the-old'), false);
