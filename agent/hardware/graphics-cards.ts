@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { driverOf } from './network-cards.ts';
-import { listNames, readAttribute, type SystemRoots } from './sysfs.ts';
+import { exists, listNames, readAttribute, type SystemRoots } from './sysfs.ts';
 
 export interface GraphicsCard {
   /** A name where it is a usual one, else the PCI id, `0x10de`. */
@@ -24,13 +24,20 @@ const vendorNames: Readonly<Record<string, string>> = {
   '0x8086': 'Intel',
 };
 
-/** Display controllers: PCI base class 03 (PCI Code and ID Assignment Specification, 1.4). */
+/**
+ * Display controllers and processing accelerators (PCI Code and ID Assignment Specification, 1.4 and 1.19): AMD's newest
+ * computing GPUs are of the second kind. Without the virtual functions (SR-IOV) that one card offers by the dozen.
+ */
+const classes = /^0x(03|12)/;
+
+/** The machine's cards, in the order of their slots. */
 export async function listGraphicsCards(roots: SystemRoots): Promise<GraphicsCard[]> {
   const folder = join(roots.sysRoot, 'bus/pci/devices');
   const cards: GraphicsCard[] = [];
   for (const name of await listNames(folder)) {
     const device = join(folder, name);
-    if (!(await readAttribute(join(device, 'class')))?.startsWith('0x03')) continue;
+    if (!classes.test((await readAttribute(join(device, 'class'))) ?? '')) continue;
+    if (await exists(join(device, 'physfn'))) continue;
     const vendor = await readAttribute(join(device, 'vendor'));
     cards.push({
       vendor: vendor === null ? null : (vendorNames[vendor] ?? vendor),

@@ -89,6 +89,8 @@ export function bareMetal(resources: Resources): FakeSystem {
     '0000:af:00.0': { class: '0x030200', vendor: '0x10de', device: '0x20b5' },
     '0000:03:00.0': { class: '0x030000', vendor: '0x102b', device: '0x0536' },
     '0000:04:00.0': { class: '0x020000', vendor: '0x14e4', device: '0x1750' },
+    '0000:c1:00.0': { class: '0x120000', vendor: '0x1002', device: '0x74a1' },
+    '0000:c1:02.0': { class: '0x120000', vendor: '0x1002', device: '0x74b5', physfn: 'of 0000:c1:00.0' },
     '0000:05:00.0': { class: '0x038000', vendor: '0xabcd', device: '0x0001' },
   })) {
     for (const [field, value] of Object.entries(values)) system.sys(`bus/pci/devices/${slot}/${field}`, value);

@@ -87,6 +87,7 @@ test('the inventory of a server', async () => {
       { vendor: 'Matrox', device: '0x0536', driver: null },
       { vendor: '0xabcd', device: '0x0001', driver: null },
       { vendor: 'NVIDIA', device: '0x20b5', driver: 'nvidia' },
+      { vendor: 'AMD', device: '0x74a1', driver: null },
     ],
     firmware: { kind: 'uefi', vendor: 'Dell Inc.', version: '1.10.2', secure_boot: true },
     virtualisation: 'none',
