@@ -41,7 +41,7 @@ export interface Selection {
 
 /**
  * What the arguments of `./scripts/test` mean: names of suites, row and scenario ids (`F43`, `S3`: every test whose
- * name begins with it), paths of test files or folders.
+ * name begins with it, or with several among which it is), paths of test files or folders.
  * @throws Error for an argument that selects nothing.
  */
 export function selectTests(args: readonly string[], root: string = repoDir): Selection[] {
@@ -54,20 +54,27 @@ export function selectTests(args: readonly string[], root: string = repoDir): Se
     const isId = /^[FS]\d+$/.test(argument);
     const path = join(root, argument);
     const files = all.filter((file) =>
-      isId ? mentions(file, argument) : suiteOf(file) === argument || file === path || file.startsWith(`${path}/`),
+      isId
+        ? mentions(file, argument)
+        : suiteOf(file) === argument || file === path || file.startsWith(`${path}/`) || isLong(argument, suiteOf(file)),
     );
     if (files.length === 0) throw new Error(`no test is named by ${argument}`);
     const names = [...new Set(files.map(suiteOf))];
     return names.map((name) => ({
       suite: suiteNamed(name),
       files: files.filter((file) => suiteOf(file) === name),
-      ...(isId ? { pattern: new RegExp(`^${argument}\\b`) } : {}),
+      ...(isId ? { pattern: new RegExp(`^(?:[FS]\\d+ )*${argument}\\b`) } : {}),
     }));
   });
 }
 
+/** By its name the suite is whole: what is too long for CI belongs to it, too. */
+function isLong(argument: string, suite: string): boolean {
+  return suite === `${argument}-long`;
+}
+
 function mentions(file: string, id: string): boolean {
-  return new RegExp(`['"\`]${id}\\b`).test(readFileSync(file, 'utf8'));
+  return new RegExp(`['"\`](?:[FS]\\d+ )*${id}\\b`).test(readFileSync(file, 'utf8'));
 }
 
 /**

@@ -17,10 +17,10 @@ export interface PushedImage {
   readonly guestReference: string;
 }
 
-/** The image of the recipe debian-12 as it stands now, built unless it is there: `oci:DIR`. */
-export async function buildDebianImage(): Promise<string> {
-  await runCommand(join(repo, 'scripts/build-image'), ['debian-12']);
-  return `oci:${join(repo, 'dist/images/debian-12')}`;
+/** The image of a recipe as it stands now, built unless it is there: `oci:DIR`. */
+export async function buildDebianImage(recipe: 'debian-12' | 'debian-13' = 'debian-12'): Promise<string> {
+  await runCommand(join(repo, 'scripts/build-image'), [recipe]);
+  return `oci:${join(repo, 'dist/images', recipe)}`;
 }
 
 /** That image in a registry of this test's own. */

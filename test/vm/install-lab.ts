@@ -1,7 +1,13 @@
 import type { RegistryCredentials } from '../../core/oci/auth.ts';
 import { machineLogsSchema } from '../../protocol/api/commands.ts';
 import type { MachineUpdate } from '../../protocol/api/machines.ts';
-import { type Provision, provisionSchema } from '../../protocol/api/provisions.ts';
+import {
+  type Provision,
+  type ProvisionHistoryEntry,
+  provisionHistoryEntrySchema,
+  provisionSchema,
+} from '../../protocol/api/provisions.ts';
+import type { CommandKind } from '../../protocol/commands.ts';
 import { type Registry, startRegistry } from '../builders/registry.ts';
 import { type Resources, waitFor } from '../resources.ts';
 import type { GuestIdentity } from './guest-identity.ts';
@@ -28,6 +34,10 @@ export interface InstallOrder {
   readonly image: string;
   /** Template of the user data; default: none. */
   readonly userData?: string;
+  /** Name → template of roles that the machine has beside that one. */
+  readonly furtherRoles?: Readonly<Record<string, string>>;
+  /** From the installer into the installed system; default: the server's. */
+  readonly boot?: 'auto' | 'kexec' | 'reboot';
   readonly settings?: MachineUpdate;
 }
 
@@ -136,14 +146,26 @@ export class InstallLab {
       image_uuid: imageUuid,
       ...(order.userData === undefined ? {} : { template_data: order.userData }),
     });
-    await api('PATCH', `provisioning/machines/${machineUuid}`, { ...order.settings, role_names: [name] });
-    const reply = await api('POST', `provisioning/machines/${machineUuid}/provision`, { mode: 'rebuild' });
+    const further = Object.entries(order.furtherRoles ?? {});
+    for (const [role, template] of further) {
+      await api('POST', 'controlplane/machine-roles/', { name: role, template_data: template });
+    }
+    const roles = [name, ...further.map(([role]) => role)];
+    await api('PATCH', `provisioning/machines/${machineUuid}`, { ...order.settings, role_names: roles });
+    const how = order.boot === undefined ? {} : { boot: order.boot };
+    const reply = await api('POST', `provisioning/machines/${machineUuid}/provision`, { mode: 'rebuild', ...how });
     return (reply as { provision_uuid: string }).provision_uuid;
   }
 
   async run(machineUuid: string, provisionUuid: string): Promise<Provision> {
     const path = `provisioning/machines/${machineUuid}/provisions/${provisionUuid}`;
     return provisionSchema.parse(await this.server.api('GET', path));
+  }
+
+  /** Everything that the server has noted of the run, oldest first. */
+  async history(machineUuid: string, provisionUuid: string): Promise<ProvisionHistoryEntry[]> {
+    const path = `provisioning/machines/${machineUuid}/provisions/${provisionUuid}/events`;
+    return provisionHistoryEntrySchema.array().parse(await this.server.api('GET', path));
   }
 
   /** Waits until the server says that of the run; a run that has ended otherwise is an error that says how. */
@@ -166,15 +188,25 @@ export class InstallLab {
     );
   }
 
+  /** Gives a command. @returns Its UUID. */
+  async command(machineUuid: string, kind: CommandKind, args: object = {}): Promise<string> {
+    return uuidOf(await this.server.api('POST', `provisioning/machines/${machineUuid}/commands/`, { kind, args }));
+  }
+
+  async commandOf(machineUuid: string, commandUuid: string): Promise<{ status: string; reason: string | null }> {
+    const path = `provisioning/machines/${machineUuid}/commands/${commandUuid}`;
+    return (await this.server.api('GET', path)) as { status: string; reason: string | null };
+  }
+
   /** Gives a command and waits for its end; the lines that the server then has of the machine. */
   async collectLogs(machineUuid: string): Promise<string[]> {
     const { api } = this.server;
     const item = `provisioning/machines/${machineUuid}`;
-    const commandUuid = uuidOf(await api('POST', `${item}/commands/`, { kind: 'CollectLogs' }));
+    const commandUuid = await this.command(machineUuid, 'CollectLogs');
     await waitFor(
       'the logs of the machine',
       async () => {
-        const { status, reason } = (await api('GET', `${item}/commands/${commandUuid}`)) as Record<string, string>;
+        const { status, reason } = await this.commandOf(machineUuid, commandUuid);
         if (status === 'failed' || status === 'rejected') throw new Error(`CollectLogs ${status}: ${reason}`);
         return status === 'done';
       },

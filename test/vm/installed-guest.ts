@@ -46,17 +46,16 @@ export type InstalledFacts = z.infer<typeof installedFactsSchema>;
 
 /**
  * User-data of a test installation: once cloud-init is done, a unit says on the proof port what the system is, and
- * switches it off. With `waitsForAgent` it first gives the injected agent 10 s of life.
+ * switches it off, unless `powersOff` is false. With `waitsForAgent` it first gives the injected agent 10 s of life.
  */
-export function proofUserData(options: { readonly waitsForAgent: boolean }): string {
+export function proofUserData(options: { readonly waitsForAgent: boolean; readonly powersOff?: boolean }): string {
   const script = readFileSync(new URL('installed-proof.py', import.meta.url));
   const unit = `[Unit]
 After=cloud-final.service
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/durantic-proof${options.waitsForAgent ? ' --with-agent' : ''}
-ExecStopPost=/usr/bin/systemctl --no-block poweroff
-`;
+${options.powersOff === false ? '' : 'ExecStopPost=/usr/bin/systemctl --no-block poweroff\n'}`;
   const file = (path: string, permissions: string, content: Buffer): object => ({
     path,
     permissions,

@@ -6,9 +6,10 @@ import type { VmDisk, VmNetwork, VmOptions } from './qemu-arguments.ts';
 /**
  * How a machine gets the installer: QEMU hands over the kernel (`direct`); the ISO as a CD, as a USB stick, as any disk;
  * a script of the server that is run by the card's iPXE (`ipxe`: with a token in its address; `ipxe-known`: by the
- * machine's MAC address); the kernel itself as boot file over TFTP, without any parameter (UEFI only).
+ * machine's MAC address); the kernel itself as boot file over TFTP, without any parameter (UEFI only); whatever the DHCP
+ * server of the guest's network names.
  */
-export type Medium = 'direct' | 'iso' | 'usb' | 'iso-disk' | 'ipxe' | 'ipxe-known' | 'tftp';
+export type Medium = 'direct' | 'iso' | 'usb' | 'iso-disk' | 'ipxe' | 'ipxe-known' | 'tftp' | 'network';
 
 export interface MediumRequest {
   /** Folder for what the medium is made of. */
@@ -65,6 +66,7 @@ const makers: Readonly<Record<Medium, Maker>> = {
     copyFileSync(installerAsset('vmlinuz'), join(tftpDir, 'vmlinuz'));
     return { network: { tftpDir, bootFile: 'vmlinuz', ...fromNetwork } };
   },
+  network: () => ({ network: fromNetwork }),
 };
 
 const fromNetwork = { hasBootRom: true, bootIndex: 0 } as const;
