@@ -26,6 +26,8 @@ export interface InstallLabOptions {
   readonly login?: RegistryCredentials;
   /** Further options of dnsmasq. */
   readonly dhcpArgs?: (server: InstallerServer) => readonly string[];
+  /** False: nobody gives addresses; names are answered all the same. Default true. */
+  readonly hasDhcp?: boolean;
 }
 
 /** What an image of the server is made of, and what makes a machine's role. */
@@ -83,6 +85,7 @@ export class InstallLab {
     const cable = await lan.addCable();
     const dhcp = await lan.startDhcp(cable, {
       names: { [registryName]: lanHost },
+      hasIpv4: options.hasDhcp !== false,
       args: options.dhcpArgs?.(server) ?? [],
     });
     return new InstallLab(resources, login, { server, lan, cable, dhcp, registry, registryRelay });
@@ -107,16 +110,24 @@ export class InstallLab {
     this.#registryRelay = await this.lan.relay(portOf(this.registry));
   }
 
-  /** A machine on the cable that boots the installer. */
+  /** A cable for another machine, with DHCP of its own. */
+  async addMachineCable(): Promise<Cable> {
+    const cable = await this.lan.addCable();
+    await this.lan.startDhcp(cable, { names: { [registryName]: lanHost } });
+    return cable;
+  }
+
+  /** A machine on the cable (default: the first) that boots the installer. */
   async startInstaller(
     options: Omit<InstallerGuestOptions, 'server' | 'host' | 'netns' | 'network'> & {
       readonly card?: Partial<VmNetwork>;
+      readonly cable?: Cable;
     },
   ): Promise<InstallerGuest> {
-    const { card = {}, ...rest } = options;
+    const { card = {}, cable = this.cable, ...rest } = options;
     return await InstallerGuest.start(this.#resources, {
       ...rest,
-      ...{ server: this.server, host: lanHost, netns: this.lan.netns, network: { ...this.cable.card, ...card } },
+      ...{ server: this.server, host: lanHost, netns: this.lan.netns, network: { ...cable.card, ...card } },
     });
   }
 
@@ -166,6 +177,18 @@ export class InstallLab {
   async history(machineUuid: string, provisionUuid: string): Promise<ProvisionHistoryEntry[]> {
     const path = `provisioning/machines/${machineUuid}/provisions/${provisionUuid}/events`;
     return provisionHistoryEntrySchema.array().parse(await this.server.api('GET', path));
+  }
+
+  /** Waits until the machine's newest run is in one of these steps. */
+  async waitForStep(vm: Vm, machineUuid: string, steps: readonly string[]): Promise<void> {
+    await vm.waitUntil(
+      `a run in ${steps.join(' or ')}`,
+      async () => {
+        const machine = (await this.server.machines()).find(({ uuid }) => uuid === machineUuid);
+        return steps.includes(machine?.last_provision?.current_step ?? '');
+      },
+      { timeoutMs: 5 * 60_000 },
+    );
   }
 
   /** Waits until the server says that of the run; a run that has ended otherwise is an error that says how. */

@@ -46,16 +46,23 @@ export type InstalledFacts = z.infer<typeof installedFactsSchema>;
 
 /**
  * User-data of a test installation: once cloud-init is done, a unit says on the proof port what the system is, and
- * switches it off, unless `powersOff` is false. With `waitsForAgent` it first gives the injected agent 10 s of life.
+ * switches it off, unless `powersOff` is false. With `waitsForAgent` it first gives the injected agent 10 s of life;
+ * `atEachStart`, not only at the first.
  */
-export function proofUserData(options: { readonly waitsForAgent: boolean; readonly powersOff?: boolean }): string {
+export function proofUserData(options: {
+  readonly waitsForAgent: boolean;
+  readonly powersOff?: boolean;
+  readonly atEachStart?: boolean;
+}): string {
   const script = readFileSync(new URL('installed-proof.py', import.meta.url));
   const unit = `[Unit]
 After=cloud-final.service
 [Service]
 Type=oneshot
 ExecStart=/usr/local/sbin/durantic-proof${options.waitsForAgent ? ' --with-agent' : ''}
-${options.powersOff === false ? '' : 'ExecStopPost=/usr/bin/systemctl --no-block poweroff\n'}`;
+${options.powersOff === false ? '' : 'ExecStopPost=/usr/bin/systemctl --no-block poweroff\n'}[Install]
+WantedBy=cloud-init.target
+`;
   const file = (path: string, permissions: string, content: Buffer): object => ({
     path,
     permissions,
@@ -68,7 +75,10 @@ ${options.powersOff === false ? '' : 'ExecStopPost=/usr/bin/systemctl --no-block
       file('/etc/systemd/system/durantic-proof.service', '0644', Buffer.from(unit)),
     ],
     // Not waited for: the unit comes after the very stage that runs this.
-    runcmd: [['systemctl', 'start', '--no-block', 'durantic-proof.service']],
+    runcmd: [
+      ...(options.atEachStart === true ? [['systemctl', 'enable', 'durantic-proof.service']] : []),
+      ['systemctl', 'start', '--no-block', 'durantic-proof.service'],
+    ],
   };
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;
 }

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sleep } from '../../../core/base/abort.ts';
+import { Resources } from '../../resources.ts';
+import { buildDebianImage } from '../../vm/debian-image.ts';
+import { InstallLab } from '../../vm/install-lab.ts';
+import { lanHost } from '../../vm/installer-server.ts';
+import { assertDiskAtRest, installMachine } from '../../vm/scenarios/install-machine.ts';
+import { StageClock } from '../../vm/scenarios/stage-clock.ts';
+
+const gib = 1024 ** 3;
+const minuteMs = 60_000;
+
+test('S8 F62 BIOS, a static address and no DHCP: the server is killed for a minute and the registry is cut three times during the installation, which is online with a complete history', async (context) => {
+  await using resources = new Resources();
+  using clock = new StageClock(context, 'S8');
+  const firmware = 'seabios';
+  const lab = await InstallLab.create(resources, { hasDhcp: false });
+  const { server } = lab;
+  await lab.push(await buildDebianImage(), 'debian:12');
+  const target = resources.sparseFile(6 * gib);
+  clock.end('server, registry');
+  const router = `${lab.cable.subnet}.1`;
+  const guest = await lab.startInstaller({
+    ...{ medium: 'direct', firmware, memoryMib: 1024 },
+    append: `ip=${lab.cable.subnet}.50::${router}:255.255.255.0::eth0:none nameserver=${router}`,
+    // Slow enough for everything that is to happen meanwhile.
+    disks: [{ file: target, serial: 'TARGET', throttle: { writeBytesPerSecond: 12 * 1024 ** 2 } }],
+  });
+  const { uuid: machineUuid } = await guest.waitForMachine(({ hardware }) => hardware !== null);
+  clock.end('power-on to enrolled');
+  const at = { lab, vm: guest.vm, machineUuid, firmware, clock } as const;
+
+  const disturbances = (async () => {
+    const steps = ['bootloader_streaming', 'layer_extraction'];
+    await lab.waitForStep(guest.vm, machineUuid, steps);
+    for (let cut = 1; cut <= 3; cut += 1) {
+      lab.hideRegistry();
+      await sleep(3000);
+      await lab.showRegistry();
+      await sleep(5000);
+      console.log(`registry cut ${cut} times`);
+    }
+    await server.process.kill();
+    console.log('server killed');
+    await sleep(minuteMs);
+    await server.process.start();
+    console.log('server started again');
+  })();
+  const [installed] = await Promise.all([installMachine(at, { image: 'debian:12', boot: 'kexec' }), disturbances]);
+  const history = await lab.history(machineUuid, installed.run.uuid);
+  assertComplete(history);
+  assert.equal(installed.machine.discovered_ip_addresses.includes(`${lab.cable.subnet}.50`), true, lanHost);
+  await assertDiskAtRest(at, installed, target);
+});
+
+type History = Awaited<ReturnType<InstallLab['history']>>;
+
+/** Every event of the installer's boot is there once, in its order, and the run has one result. */
+function assertComplete(history: History): void {
+  const byBoot = new Map<string, number[]>();
+  for (const { boot_id: bootId, seq } of history.filter(({ kind }) => kind !== 'server')) {
+    byBoot.set(bootId, [...(byBoot.get(bootId) ?? []), seq]);
+  }
+  for (const [bootId, seqs] of byBoot) {
+    assert.deepEqual([...new Set(seqs)], seqs, `nothing twice in ${bootId}`);
+    assert.deepEqual(
+      [...seqs].sort((a, b) => a - b),
+      seqs,
+      `in order in ${bootId}`,
+    );
+  }
+  assert.equal(history.filter(({ kind }) => kind === 'provision_result').length, 1);
+  const steps = new Set(history.flatMap(({ event }) => (typeof event['step'] === 'string' ? [event['step']] : [])));
+  assert.deepEqual(
+    [...steps],
+    [
+      'image_inspection',
+      'bootloader_streaming',
+      'partition_resize',
+      'layer_extraction',
+      'cloud_init_configuration',
+      'agent_injection',
+      'sync_and_reboot',
+    ],
+  );
+}
