@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError } from '../../core/base/describe-error.ts';
 import { formatBytes } from '../../core/base/format-bytes.ts';
 import { startRegistry } from '../../test/builders/registry.ts';
-import { Resources } from '../../test/resources.ts';
+import type { Resources } from '../../test/resources.ts';
 import { type InstalledFacts, installedFactsSchema, proofUserData } from '../../test/vm/installed-guest.ts';
 import { startVm } from '../../test/vm/qemu.ts';
 import { distDir, repoDir } from '../build/paths.ts';
-import { formatSeconds } from '../testing/budget.ts';
+import { DemoSteps, print, runDemonstration, show } from './demo-steps.ts';
 import { followConsole } from './follow-console.ts';
 
 const diskBytes = 8 * 1024 ** 3;
@@ -22,48 +20,26 @@ const files = {
   image: join(distDir, 'images', 'debian-12'),
 };
 
+const steps = new DemoSteps(5);
+
 interface DemoFlags {
   readonly firmware: 'ovmf' | 'seabios';
   readonly keep: boolean;
 }
 
-const print = (line = ''): void => console.log(line);
-const startedMs = performance.now();
-let stepNumber = 0;
-
-/** A heading, then the work, then how long it took. */
-async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
-  stepNumber += 1;
-  print(`\n${stepNumber}/5  ${title}`);
-  const stepStartedMs = performance.now();
-  const result = await work();
-  print(`     done in ${formatSeconds((performance.now() - stepStartedMs) / 1000)}`);
-  return result;
-}
-
-/** A program whose output the person sees as it comes. */
-async function show(file: string, args: readonly string[]): Promise<void> {
-  const child = spawn(file, args, { cwd: repoDir, stdio: 'inherit' });
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (...end) => resolve(end));
-  });
-  if (code !== 0) throw new Error(`${relative(repoDir, file)} ended with ${signal ?? `exit code ${code}`}`);
-}
-
 async function runDemo(flags: DemoFlags, resources: Resources): Promise<void> {
   mkdirSync(demoDir, { recursive: true });
-  await step('Build the binary', () => show(join(repoDir, 'scripts/build-binary'), []));
-  await step('Build a Debian 12 image (layer 0: disk; layer 1: root file system)', () =>
+  await steps.step('Build the binary', () => show(join(repoDir, 'scripts/build-binary'), []));
+  await steps.step('Build a Debian 12 image (layer 0: disk; layer 1: root file system)', () =>
     show(join(repoDir, 'scripts/build-image'), ['debian-12']),
   );
-  const reference = await step('Start a registry and push the image', async () => {
+  const reference = await steps.step('Start a registry and push the image', async () => {
     const registry = await startRegistry(resources);
     const pushed = await registry.push(`oci:${files.image}`, 'debian:12');
     print(`     ${pushed}`);
     return pushed;
   });
-  await step(`Install it on a disk of ${formatBytes(diskBytes)}`, async () => {
+  await steps.step(`Install it on a disk of ${formatBytes(diskBytes)}`, async () => {
     rmSync(files.disk, { force: true });
     writeFileSync(files.disk, '');
     truncateSync(files.disk, diskBytes);
@@ -76,7 +52,9 @@ async function runDemo(flags: DemoFlags, resources: Resources): Promise<void> {
     await show(join(distDir, 'durantic'), args);
   });
   const firmwareName = flags.firmware === 'ovmf' ? 'UEFI (OVMF)' : 'BIOS (SeaBIOS)';
-  const facts = await step(`Boot that disk under ${firmwareName} and wait for its proof`, () => boot(flags, resources));
+  const facts = await steps.step(`Boot that disk under ${firmwareName} and wait for its proof`, () =>
+    boot(flags, resources),
+  );
   printSummary(flags, facts);
 }
 
@@ -114,7 +92,7 @@ Where everything is:
      console       ${here(files.console)}
      disk          ${flags.keep ? here(files.disk) : 'removed; --keep leaves it'}
 
-All of it took ${formatSeconds((performance.now() - startedMs) / 1000)}.`);
+All of it took ${steps.took}.`);
 }
 
 function readFlags(): DemoFlags {
@@ -125,18 +103,4 @@ function readFlags(): DemoFlags {
   return { firmware: values.bios ? 'seabios' : 'ovmf', keep: values.keep };
 }
 
-const resources = new Resources();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    print(`\n${signal}: cleaning up`);
-    void resources[Symbol.asyncDispose]().finally(() => process.exit(130));
-  });
-}
-try {
-  await runDemo(readFlags(), resources);
-} catch (error) {
-  console.error(`\ndemo: ${describeError(error)}`);
-  process.exitCode = 1;
-} finally {
-  await resources[Symbol.asyncDispose]();
-}
+await runDemonstration(async (resources) => await runDemo(readFlags(), resources));

@@ -142,6 +142,14 @@ export class InstallLab {
 
   /** What an operator does: an image, a role, the machine's settings, and the order to install. */
   async provision(machineUuid: string, order: InstallOrder): Promise<string> {
+    await this.assign(machineUuid, order);
+    const body = { mode: 'rebuild', ...(order.boot === undefined ? {} : { boot: order.boot }) };
+    const reply = await this.server.api('POST', `provisioning/machines/${machineUuid}/provision`, body);
+    return (reply as { provision_uuid: string }).provision_uuid;
+  }
+
+  /** All of it but the order itself: the machine's image, roles and settings. */
+  async assign(machineUuid: string, order: Omit<InstallOrder, 'boot'>): Promise<void> {
     this.#orders += 1;
     const name = `order-${this.#orders}`;
     const { api } = this.server;
@@ -163,9 +171,6 @@ export class InstallLab {
     }
     const roles = [name, ...further.map(([role]) => role)];
     await api('PATCH', `provisioning/machines/${machineUuid}`, { ...order.settings, role_names: roles });
-    const how = order.boot === undefined ? {} : { boot: order.boot };
-    const reply = await api('POST', `provisioning/machines/${machineUuid}/provision`, { mode: 'rebuild', ...how });
-    return (reply as { provision_uuid: string }).provision_uuid;
   }
 
   async run(machineUuid: string, provisionUuid: string): Promise<Provision> {
