@@ -20,7 +20,7 @@ function pciPlace(reply: unknown, id: string): string {
   return `pci-0000:00:${device.slot.toString(16).padStart(2, '0')}.${device.function}`;
 }
 
-test('F22 without udev serial, wwn, by-id and by-path each mean their disk and no other; a failed run leaves the machine ready for the next', async () => {
+test('F22 F28 without udev serial, wwn, by-id and by-path each mean their disk and no other; a failed run leaves the machine ready for the next', async () => {
   await using resources = new Resources();
   const lab = await InstallLab.create(resources);
   const disk = await makeSmallBootDisk(resources);
