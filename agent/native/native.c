@@ -274,6 +274,7 @@ static const struct {
     {"layerRun", layer_run_async},
     {"layerCancel", layer_cancel},
     {"layerClose", layer_close},
+    {"kexecFileLoad", kexec_file_load_async},
 };
 
 NAPI_MODULE_INIT() {

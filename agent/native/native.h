@@ -37,6 +37,9 @@ napi_value layer_run_async(napi_env env, napi_callback_info info);
 napi_value layer_cancel(napi_env env, napi_callback_info info);
 napi_value layer_close(napi_env env, napi_callback_info info);
 
+/* kexec.c */
+napi_value kexec_file_load_async(napi_env env, napi_callback_info info);
+
 /* unix-datagram.c */
 napi_value unix_datagram_send(napi_env env, napi_callback_info info);
 

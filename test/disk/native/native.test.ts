@@ -180,3 +180,15 @@ it('a layer program that is damaged is refused, record by record', async () => {
   native.layerClose(layer);
   assert.equal(native.layerDirectory(layer, 0), -1);
 });
+
+it('kexecFileLoad reaches the kernel, which refuses descriptors that are none, and takes no other arguments', async () => {
+  const noKernel = native.kexecFileLoad(9999, -1, Buffer.from('console=tty0'), 0);
+  await assert.rejects(noKernel, (error: unknown) => {
+    const { code: errorCode, syscall } = error as { code: string; syscall: string };
+    assert.equal(syscall, 'kexec_file_load');
+    // A kernel that has kexec looks at the descriptor; others, and locked ones, do not get so far.
+    assert.ok(['EBADF', 'ENOSYS', 'EPERM'].includes(errorCode), errorCode);
+    return true;
+  });
+  assert.throws(() => native.kexecFileLoad(0, -1, 'no bytes' as never, 0), TypeError);
+});
