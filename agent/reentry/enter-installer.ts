@@ -64,8 +64,10 @@ export async function enterInstaller(
       });
     let lastPlaced: Placed = { grubDir: null, espPartUuid: null };
     const note = (way: PreparedWay['way'], placed: Placed): void => {
-      lastPlaced = placed;
-      record(way, placed, 'it was being prepared');
+      // Of a way that failed, something may be left.
+      const { grubDir, espPartUuid } = placed;
+      lastPlaced = { grubDir: grubDir ?? lastPlaced.grubDir, espPartUuid: espPartUuid ?? lastPlaced.espPartUuid };
+      record(way, lastPlaced, 'it was being prepared');
     };
     const { runDir, log, ways } = options;
     const prepared = await chooseWay(

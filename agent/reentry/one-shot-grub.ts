@@ -13,7 +13,7 @@ import {
   withInstallerEntry,
   withoutInstallerEntry,
 } from './grub-environment.ts';
-import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan } from './one-shot.ts';
+import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan, takingBack } from './one-shot.ts';
 import {
   disksBelow,
   isPlainPartition,
@@ -103,7 +103,7 @@ export async function prepareGrubOnce(
     await replaceText(environment, withGrubVariable(readOr(environment), 'next_entry', entryId));
     assertChosen(place, files.commandLine);
   } catch (error) {
-    await removeGrubOnce(dir);
+    await takingBack(context.log, async () => await removeGrubOnce(dir));
     throw error;
   }
   return { said: `GRUB was told to start it once, from ${place.dir}` };

@@ -6,7 +6,7 @@ import { assertRoom } from './assert-room.ts';
 import { copyVerified, writeFlushed } from './copy-verified.ts';
 import { type Esp, withEsp } from './esp-folder.ts';
 import { createOnceEntry, removeOnceEntries, setBootNext } from './firmware-entries.ts';
-import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan } from './one-shot.ts';
+import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan, takingBack } from './one-shot.ts';
 
 const folderName = 'durantic';
 const kernelName = 'vmlinuz.efi';
@@ -42,7 +42,8 @@ export async function prepareUefiOnce(esp: Esp, files: OneShotFiles, context: On
     if (!(await setBootNext(entry, signal))) throw refused('the firmware does not keep what it is to start next');
     return { said: `the firmware was told to start it once (entry ${entry}, ${partition.device})` };
   } catch (error) {
-    await removeUefiOnce(partition.device, { runDir, signal: AbortSignal.timeout(60_000) });
+    const cleaning = { runDir, signal: AbortSignal.timeout(60_000) };
+    await takingBack(context.log, async () => await removeUefiOnce(partition.device, cleaning));
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../../core/base/describe-error.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { CachedInstaller } from './fetch-installer.ts';
 
@@ -34,4 +35,13 @@ export const bootEntryLabel = 'Durantic installer (once)';
 /** Where the next start was sent, and a sentence on it for the command's reason. */
 export interface OneShotPlan {
   readonly said: string;
+}
+
+/** Undoes after a failure, which is what is thrown: what cannot be undone now is, by what was noted, later. */
+export async function takingBack(log: Logger, undo: () => Promise<void>): Promise<void> {
+  try {
+    await undo();
+  } catch (error) {
+    log.warn({ reason: describeError(error) }, 'what was prepared to enter the installer could not be taken away');
+  }
 }
