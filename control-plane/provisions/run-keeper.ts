@@ -34,7 +34,8 @@ export class RunKeeper {
       const next = advanceRun(run.state, input, clock.now());
       if (next === run.state) return next;
       saveRunState(db, run.uuid, next);
-      if (next.status !== run.state.status) this.noteStatus(run.uuid, next);
+      const isWord = input.type === 'accepted' && next.currentMessage !== run.state.currentMessage;
+      if (next.status !== run.state.status || isWord) this.noteStatus(run.uuid, next);
       const hasLeft = next.bootingAtMs !== null && run.state.bootingAtMs === null;
       if (hasLeft || isTerminal(next.status)) this.#unmark(run.machineUuid);
       if (hasLeft) this.#endCommand(run.machineUuid, next, 'everything is on the disk');

@@ -46,6 +46,13 @@ test('an installed machine is installed anew: progress, installer with the same 
   await machine.bootInstalled(uuid);
   await machine.cloudInit(uuid, 'done');
   assert.equal(run().status, 'completed');
+  const said = server.history(uuid).flatMap(({ kind, event }) => (kind === 'server' ? [event['message']] : []));
+  const onTheWay = ['fetching the installer, 66 MiB', 'starting the installer: its kernel was loaded (kexec)'];
+  assert.deepEqual(
+    said.filter((message) => onTheWay.includes(String(message))),
+    onTheWay,
+    'the history says it, too',
+  );
 });
 
 test('the old system comes back: the run ends with its reason, the disk untouched, and nothing is given again', async () => {
