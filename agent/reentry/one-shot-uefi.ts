@@ -5,7 +5,7 @@ import { longestCommandLine } from '../../protocol/kernel-command-line.ts';
 import { assertRoom } from './assert-room.ts';
 import { copyVerified, writeFlushed } from './copy-verified.ts';
 import { type Esp, withEsp } from './esp-folder.ts';
-import { createOnceEntry, removeOnceEntries, setBootNext } from './firmware-entries.ts';
+import { createOnceEntry, readFirmwareBoot, removeOnceEntries, setBootNext } from './firmware-entries.ts';
 import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan, takingBack } from './one-shot.ts';
 
 const folderName = 'durantic';
@@ -26,6 +26,8 @@ export async function prepareUefiOnce(esp: Esp, files: OneShotFiles, context: On
   // The stub takes its initrd from the partition that it was loaded from.
   const options = `initrd=\\EFI\\${folderName}\\${stateName} ${files.commandLine}`;
   if (options.length > longestCommandLine) throw refused('the command line is too long for the EFI stub');
+  // Before anything is placed: a firmware that cannot be asked could not be told to forget it, either.
+  await readFirmwareBoot(signal);
   context.note({ ...nothingPlaced, espPartUuid: partUuid });
   try {
     await withEsp(partition.device, { runDir, signal }, async (mountPoint) => {
