@@ -25,6 +25,7 @@ import { installerRoot } from './installer-root.ts';
 import { makeIso } from './make-iso.ts';
 import { describeDifference, recordPackages } from './recorded-packages.ts';
 import { secondStage } from './second-stage.ts';
+import { openSigning, type Signing, signEfiProgram } from './signing.ts';
 
 export interface BuildInstallerOptions {
   readonly print: (line: string) => void;
@@ -33,6 +34,8 @@ export interface BuildInstallerOptions {
   readonly refresh?: boolean;
   /** Write down the packages that are taken as those that everybody should have. */
   readonly record?: boolean;
+  /** Key (PEM) and certificate that kernel and medium are signed with for Secure Boot. */
+  readonly sign?: { readonly keyFile: string; readonly certificateFile: string };
 }
 
 export interface BuiltInstaller {
@@ -57,6 +60,7 @@ export async function buildInstaller(options: BuildInstallerOptions): Promise<Bu
   const { print, signal } = options;
   const result = { vmlinuz: join(distDir, 'vmlinuz'), iso: join(distDir, 'installer.iso') };
   const timed = timer(print);
+  const signing = options.sign && (await openSigning({ ...options.sign, print, signal }));
   const work = mkdtempSync(join(makeFolder(distDir), '.installer-'));
   try {
     const bundleDir = join(work, 'bundle');
@@ -66,7 +70,7 @@ export async function buildInstaller(options: BuildInstallerOptions): Promise<Bu
     const difference = describeDifference(root.packages);
     if (difference !== null) print(difference);
     const firmware = await timed('firmware', () => installerFirmware(options));
-    const key = inputKey({ root, bundleDir, firmware });
+    const key = inputKey({ root, bundleDir, firmware, signing });
     if (existsSync(result.vmlinuz) && existsSync(result.iso) && readKey() === key) return { ...result, isNew: false };
 
     rmSync(keyFile, { force: true });
@@ -78,8 +82,10 @@ export async function buildInstaller(options: BuildInstallerOptions): Promise<Bu
     const stage1 = { root: root.dir, squashfs: stage2.file, squashfsSha256: stage2.sha256, firmware: firmware.files };
     await timed('first stage', () => compressArchive(archive, firstStageFiles(stage1), signal));
     await timed('kernel', () => linkKernel({ initramfs: archive, out: draft.vmlinuz, print, signal }));
+    if (signing !== undefined) await signInPlace(draft.vmlinuz, signing, signal);
     requireSize(draft.vmlinuz);
-    await timed('ISO', () => makeIso({ root: root.dir, vmlinuz: draft.vmlinuz, file: draft.iso, signal }));
+    const medium = { root: root.dir, vmlinuz: draft.vmlinuz, file: draft.iso, signal };
+    await timed('ISO', () => makeIso({ ...medium, ...(signing === undefined ? {} : { signing }) }));
     renameSync(draft.vmlinuz, result.vmlinuz);
     renameSync(draft.iso, result.iso);
     writeFileSync(keyFile, key);
@@ -96,8 +102,18 @@ async function takeBundle(folder: string): Promise<void> {
   await runCommand('cp', ['-a', '--link', bundleDir, folder]);
 }
 
-/** Everything that decides the result's bytes. */
-function inputKey(input: { root: DebianRoot; bundleDir: string; firmware: InstallerFirmware }): string {
+async function signInPlace(file: string, signing: Signing, signal: AbortSignal): Promise<void> {
+  await signEfiProgram(file, `${file}.signed`, signing, signal);
+  renameSync(`${file}.signed`, file);
+}
+
+/** Everything that decides the result's bytes, but for the time that a signature holds. */
+function inputKey(input: {
+  root: DebianRoot;
+  bundleDir: string;
+  firmware: InstallerFirmware;
+  signing: Signing | undefined;
+}): string {
   const folders = [
     'initramfs',
     'kernel-config',
@@ -113,6 +129,7 @@ function inputKey(input: { root: DebianRoot; bundleDir: string; firmware: Instal
   for (const file of sources) {
     hash.update(`\0${relative(repoDir, file)} ${statSync(file).mode & 0o111} ${hashFile(file)}`);
   }
+  if (input.signing !== undefined) hash.update(`\0${input.signing.inputs.join('\n')}`);
   return hash.digest('hex');
 }
 

@@ -1,31 +1,11 @@
-/** A menu entry: its title and the kernel parameters it adds to the kernel's own (`console=ttyS0,115200 console=tty0`). */
-interface Entry {
-  readonly title: string;
-  readonly parameters: string;
+import { type MenuEntry, menuEntries, menuTimeoutSeconds } from './menu-entries.ts';
+
+/** Where the medium's kernel is: in its ISO 9660 file system, or in a FAT image that is a file there. */
+export interface KernelPlace {
+  readonly path: string;
+  /** Null: `path` is that of the ISO 9660 file system. */
+  readonly fatImage: string | null;
 }
-
-/**
- * The installer finds server, pin and token by itself, in a file of the medium, so that no secret stands here. The last
- * `console=` is the one that /dev/console means.
- */
-const entries: readonly Entry[] = [
-  { title: 'Install this machine', parameters: '' },
-  {
-    title: 'Install this machine, shown on the first serial port (ttyS0)',
-    parameters: 'console=tty0 console=ttyS0,115200 durantic.console=serial',
-  },
-  {
-    title: 'Install this machine, shown on the second serial port (ttyS1)',
-    parameters: 'console=tty0 console=ttyS1,115200 durantic.console=serial',
-  },
-  { title: 'The same with a rescue shell (Alt-F2, or after a failure)', parameters: 'durantic.shell' },
-  { title: 'The same with all messages of the kernel', parameters: 'loglevel=7 durantic.debug durantic.shell' },
-];
-
-export const kernelPath = '/boot/vmlinuz';
-
-/** Seconds until the first entry starts; long enough to press a key, short enough for a machine without keyboard. */
-const timeoutSeconds = 3;
 
 /** What the core runs before it knows scripts: its rescue parser has no `if`. */
 export const earlyScript = 'normal (memdisk)/menu.cfg\n';
@@ -35,7 +15,8 @@ export const earlyScript = 'normal (memdisk)/menu.cfg\n';
  * it can tell, else the first that has the file with settings. A serial port is used under BIOS only: UEFI shows its own
  * console there.
  */
-export function grubMenu(settingsPath: string): string {
+export function grubMenu(settingsPath: string, kernel: KernelPlace): string {
+  const kernelFile = kernel.fatImage === null ? kernel.path : `(fat)${kernel.path}`;
   return `if [ "$grub_platform" = pc ]; then
   if serial --unit=0 --speed=115200; then
     terminal_input console serial
@@ -49,14 +30,14 @@ if [ -f "($hint)${settingsPath}" ]; then
 else
   search --no-floppy --set=root --file ${settingsPath}
 fi
-set timeout_style=menu
-set timeout=${timeoutSeconds}
+${kernel.fatImage === null ? '' : `loopback fat ${kernel.fatImage}\n`}set timeout_style=menu
+set timeout=${menuTimeoutSeconds}
 set default=0
-${entries.map(menuEntry).join('')}`;
+${menuEntries.map((entry) => menuEntry(entry, kernelFile)).join('')}`;
 }
 
-function menuEntry({ title, parameters }: Entry): string {
-  const line = `linux ${kernelPath} ${parameters}`.trim();
+function menuEntry({ title, parameters }: MenuEntry, kernelFile: string): string {
+  const line = `linux ${kernelFile} ${parameters}`.trim();
   return `menuentry '${title}' {
   echo 'Loading the durantic installer ...'
   ${line}
@@ -74,3 +55,6 @@ export const grubModules = {
   'i386-pc': [...commonModules, 'biosdisk', 'vbe', 'video'],
   'x86_64-efi': [...commonModules, 'fat', 'efi_gop', 'efifwsetup'],
 } as const;
+
+/** What a core needs besides for a kernel in a FAT image. */
+export const fatImageModules = ['loopback', 'fat'] as const;

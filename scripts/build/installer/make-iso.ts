@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,7 +14,9 @@ import { dirname, join } from 'node:path';
 import { encodeIsoBlock, isoBlockPath } from '../../../core/boot-block/iso-block.ts';
 import { tarOfFiles } from '../../../images/build/tar-of-files.ts';
 import { runRootTool } from '../../../initramfs/build/root-tool.ts';
-import { earlyScript, grubMenu, grubModules, kernelPath } from './grub-menu.ts';
+import { earlyScript, fatImageModules, grubMenu, grubModules, type KernelPlace } from './grub-menu.ts';
+import { type Signing, signEfiProgram, systemdBoot } from './signing.ts';
+import { systemdBootMenu } from './systemd-boot-menu.ts';
 
 export interface IsoOptions {
   /** Debian root with GRUB, xorriso, mtools and dosfstools. */
@@ -21,6 +24,8 @@ export interface IsoOptions {
   readonly vmlinuz: string;
   readonly file: string;
   readonly signal: AbortSignal;
+  /** Makes a medium that starts under Secure Boot; `vmlinuz` is signed already. */
+  readonly signing?: Signing;
 }
 
 type GrubFormat = keyof typeof grubModules;
@@ -30,12 +35,20 @@ const epochSec = 1_577_836_800;
 const isoDate = '2020010100000000';
 const volumeName = 'DURANTIC';
 
+const loaderPath = 'EFI/BOOT/BOOTX64.EFI';
 const biosImage = 'boot/grub/bios.img';
 const efiImage = 'boot/grub/efi.img';
+
+const unsignedKernel: KernelPlace = { path: '/boot/vmlinuz', fatImage: null };
+const signedKernel: KernelPlace = { path: '/vmlinuz', fatImage: `/${efiImage}` };
 
 /**
  * The installer's ISO: boots by BIOS and UEFI, from a CD (El Torito) and, written to a stick, from MBR and GPT. It holds
  * the kernel, the block with settings, and GRUB in one file per firmware. The same kernel gives the same bytes.
+ *
+ * A signed medium differs for UEFI. GRUB takes no kernel under Secure Boot but by shim's word (grub-core/kern/lockdown.c:
+ * "nobody cares"), so systemd-boot shows the same menu and lets the firmware check what it starts. It reads the file system
+ * that it comes from, so the kernel lies there, and once only: BIOS GRUB looks into that image.
  * @throws ProvisionError `tool_missing`, `tool_failed`, `aborted`.
  */
 export async function makeIso(options: IsoOptions): Promise<void> {
@@ -43,11 +56,15 @@ export async function makeIso(options: IsoOptions): Promise<void> {
   try {
     const tree = join(work, 'tree');
     mkdirSync(join(tree, 'boot/grub'), { recursive: true });
-    linkOrCopy(options.vmlinuz, join(tree, kernelPath));
     mkdirSync(dirname(join(tree, isoBlockPath)));
     writeFileSync(join(tree, isoBlockPath), encodeIsoBlock({}));
     writeFileSync(join(tree, biosImage), await makeBiosImage(work, options));
-    await makeEfiImage(join(tree, efiImage), work, options);
+    if (options.signing === undefined) {
+      linkOrCopy(options.vmlinuz, join(tree, unsignedKernel.path));
+      await makeEfiImage(join(tree, efiImage), work, options);
+    } else {
+      await makeSignedEfiImage(join(tree, efiImage), work, { ...options, signing: options.signing });
+    }
     await runXorriso(tree, join(work, 'iso'), options);
     renameSync(join(work, 'iso'), options.file);
   } finally {
@@ -74,27 +91,71 @@ async function makeBiosImage(work: string, options: IsoOptions): Promise<Buffer>
 
 /** A FAT file system with the loader at the path of removable media (UEFI specification 2.10, section 3.5.1.1). */
 async function makeEfiImage(file: string, work: string, options: IsoOptions): Promise<void> {
-  const { root, signal } = options;
   const loader = join(work, 'BOOTX64.EFI');
-  const core = await makeCore(work, 'x86_64-efi', options);
-  writeFileSync(loader, core);
-  utimesSync(loader, epochSec, epochSec);
-  const kib = Math.ceil(core.length / 1024) + 64;
-  const env = { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1', GCONV_PATH: join(root, 'usr/lib/x86_64-linux-gnu/gconv') };
-  const run = { signal, env, epochSec };
-  await runRootTool(root, 'mkfs.fat', ['-C', '--invariant', '-n', volumeName, file, String(kib)], run);
-  await runRootTool(root, 'mmd', ['-i', file, '::/EFI', '::/EFI/BOOT'], run);
-  await runRootTool(root, 'mcopy', ['-m', '-i', file, loader, '::/EFI/BOOT/BOOTX64.EFI'], run);
+  writeFileSync(loader, await makeCore(work, 'x86_64-efi', options));
+  await makeFatImage(file, [{ from: loader, to: loaderPath }], options);
 }
 
-async function makeCore(work: string, format: GrubFormat, { root, signal }: IsoOptions): Promise<Buffer> {
+/** The same with a signed loader, its menu, and the kernel. */
+async function makeSignedEfiImage(
+  file: string,
+  work: string,
+  options: IsoOptions & { readonly signing: Signing },
+): Promise<void> {
+  const { signing, signal, vmlinuz } = options;
+  const loader = join(work, 'BOOTX64.EFI');
+  await signEfiProgram(systemdBoot(signing), loader, signing, signal);
+  const menu = systemdBootMenu(signedKernel.path).map(({ path, text }, index) => {
+    const from = join(work, `menu-${index}`);
+    writeFileSync(from, text);
+    return { from, to: path };
+  });
+  const kernel = join(work, 'vmlinuz');
+  copyFileSync(vmlinuz, kernel);
+  const files = [{ from: loader, to: loaderPath }, ...menu, { from: kernel, to: signedKernel.path.slice(1) }];
+  await makeFatImage(file, files, options);
+}
+
+/** @param files get the medium's date; `to` is a path without leading slash. */
+async function makeFatImage(
+  file: string,
+  files: readonly { readonly from: string; readonly to: string }[],
+  { root, signal }: IsoOptions,
+): Promise<void> {
+  const sizes = files.map(({ from }) => statSync(from).size);
+  const env = { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1', GCONV_PATH: join(root, 'usr/lib/x86_64-linux-gnu/gconv') };
+  const run = { signal, env, epochSec };
+  await runRootTool(root, 'mkfs.fat', ['-C', '--invariant', '-n', volumeName, file, String(fatKib(sizes))], run);
+  const folders = new Set(files.flatMap(({ to }) => parentsOf(to)));
+  await runRootTool(root, 'mmd', ['-i', file, ...[...folders].map((folder) => `::/${folder}`)], run);
+  for (const { from, to } of files) {
+    utimesSync(from, epochSec, epochSec);
+    await runRootTool(root, 'mcopy', ['-m', '-i', file, from, `::/${to}`], run);
+  }
+}
+
+/** Of a file system that holds files of these sizes: they, and its own tables and folders. */
+function fatKib(sizes: readonly number[]): number {
+  const kib = sizes.reduce((sum, size) => sum + Math.ceil(size / 1024), 0);
+  // One loader alone has had 64 KiB from the beginning; tables and halves of clusters grow with what there is.
+  return sizes.length === 1 ? kib + 64 : kib + 1024 + Math.ceil(kib / 100);
+}
+
+function parentsOf(path: string): string[] {
+  const parent = dirname(path);
+  return parent === '.' ? [] : [...parentsOf(parent), parent];
+}
+
+async function makeCore(work: string, format: GrubFormat, { root, signal, signing }: IsoOptions): Promise<Buffer> {
+  const kernel = signing === undefined ? unsignedKernel : signedKernel;
+  const modules = [...grubModules[format], ...(kernel.fatImage === null ? [] : fatImageModules)];
   const files = { early: join(work, `${format}.cfg`), memdisk: join(work, `${format}.tar`), core: join(work, format) };
   writeFileSync(files.early, earlyScript);
-  writeFileSync(files.memdisk, tarOfFiles([{ name: 'menu.cfg', data: Buffer.from(grubMenu(isoBlockPath)) }]));
+  writeFileSync(files.memdisk, tarOfFiles([{ name: 'menu.cfg', data: Buffer.from(grubMenu(isoBlockPath, kernel)) }]));
   const folder = join(root, 'usr/lib/grub', format);
   // -m sets a prefix of its own, so -p comes after it.
   const image = ['-m', files.memdisk, '-p', '(memdisk)', '-c', files.early, '-o', files.core];
-  const args = ['-O', format, '-d', folder, ...image, ...grubModules[format]];
+  const args = ['-O', format, '-d', folder, ...image, ...modules];
   await runRootTool(root, 'grub-mkimage', args, { signal, epochSec });
   return readFileSync(files.core);
 }

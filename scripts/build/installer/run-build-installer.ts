@@ -12,13 +12,21 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 
 const startedMs = performance.now();
 try {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    // `--sign KEY CERT`: parseArgs knows options of one value, so that the second is what stands alone.
+    allowPositionals: true,
     options: {
+      sign: { type: 'string' },
       refresh: { type: 'boolean', default: false },
       record: { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
     },
   });
+  const { sign: keyFile } = values;
+  const [certificateFile, ...rest] = positionals;
+  if (rest.length > 0 || (keyFile === undefined) !== (certificateFile === undefined)) {
+    throw new Error('usage: scripts/build-installer [--refresh [--record]] [--sign KEY CERT] [--quiet]');
+  }
   const print = (line: string): void => {
     if (!values.quiet) console.error(line);
   };
@@ -27,6 +35,7 @@ try {
     signal: controller.signal,
     refresh: values.refresh,
     record: values.record,
+    ...(keyFile === undefined || certificateFile === undefined ? {} : { sign: { keyFile, certificateFile } }),
   });
   const files = [result.vmlinuz, result.iso].map(
     (file) => `${relative(process.cwd(), file)} (${(statSync(file).size / 1e6).toFixed(1)} MB)`,
