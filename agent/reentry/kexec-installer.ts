@@ -97,6 +97,7 @@ function why(cause: unknown): string {
     EPERM: ': it does not allow kexec',
     ENOSYS: ': it has no kexec_file_load',
     ENOMEM: ': there is too little memory',
+    EADDRNOTAVAIL: ': there is no room for it in memory',
     EBUSY: ': another kernel is being loaded',
     ENOEXEC: ': it does not know the format',
   };
