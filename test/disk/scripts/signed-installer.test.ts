@@ -64,7 +64,12 @@ test('F55 kernel and loader of a signed ISO verify with the certificate and no o
   const [vmlinuz, file] = [join(dir, 'vmlinuz'), join(dir, 'installer.iso')];
   // Any EFI program is a kernel here.
   await signEfiProgram(systemdBoot(signing), vmlinuz, signing, signal);
-  await makeIso({ root: (await installerRoot({ print, signal })).dir, vmlinuz, file, signing, signal });
+  const { dir: root } = await installerRoot({ print, signal });
+  await makeIso({ root, vmlinuz, file, signing, signal });
+  const again = join(dir, 'again.iso');
+  await makeIso({ root, vmlinuz, file: again, signing, signal });
+  // An RSA-2048 signature, and the digits of the time in it.
+  assert.ok(differingBytes(file, again) <= 256 + 12, `${differingBytes(file, again)} bytes are not the same`);
   const settings = { server: 'https://192.0.2.1:7443', pin: `sha256:${'ab'.repeat(32)}`, token: 'a.b.c' };
   {
     await using iso = await open(file, 'r+');
@@ -81,6 +86,12 @@ test('F55 kernel and loader of a signed ISO verify with the certificate and no o
   assert.ok(!existsSync(join(cd, 'boot/vmlinuz')), 'the kernel is in the ISO twice');
   assert.deepEqual(menuOf(efi), menuEntries, 'the menu is not that of the ISO without signature');
 });
+
+function differingBytes(first: string, second: string): number {
+  const [one, other] = [readFileSync(first), readFileSync(second)];
+  assert.equal(one.length, other.length);
+  return one.reduce((count, byte, index) => count + (byte === other[index] ? 0 : 1), 0);
+}
 
 /** What systemd-boot shows. */
 function menuOf(efi: string): { title: string | undefined; parameters: string }[] {
