@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeError } from '../../core/base/describe-error.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
+import { runCommand, toolPath } from '../../core/base/run-command.ts';
 import type { LeaveBy } from '../boot/reboot.ts';
 import { detectFirmware } from '../provision/detect-firmware.ts';
 import { findEsp, listEspFiles, withEsp } from './esp-folder.ts';
 import { networkEntry, readFirmwareBoot, setBootNext } from './firmware-entries.ts';
-import { kexecInstallerObstacle, loadInstaller, unloadInstaller } from './kexec-installer.ts';
+import { initObstacle, kexecInstallerObstacle, loadInstaller, unloadInstaller } from './kexec-installer.ts';
 import type { OneShotContext, OneShotFiles, Placed } from './one-shot.ts';
 import { findGrub, prepareGrubOnce } from './one-shot-grub.ts';
 import { prepareUefiOnce } from './one-shot-uefi.ts';
@@ -87,7 +90,7 @@ const nothing: Placed = { grubDir: null, espPartUuid: null };
 const realWays: Ways = {
   kexec: async (files, { runDir, note, signal }) => {
     const { path, sizeBytes } = files.installer;
-    const obstacle = kexecInstallerObstacle(sizeBytes);
+    const obstacle = kexecInstallerObstacle(sizeBytes) ?? initObstacle(await systemdVersion(signal), hasTool('kexec'));
     if (obstacle !== null) return obstacle;
     note('kexec', nothing);
     try {
@@ -123,6 +126,21 @@ const realWays: Ways = {
   },
   unload: async () => await unloadInstaller(),
 };
+
+async function systemdVersion(signal: AbortSignal): Promise<string> {
+  try {
+    return (await runCommand('systemctl', ['--version'], { signal, timeoutMs: 30_000 })).stdout;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return '';
+  }
+}
+
+function hasTool(name: string): boolean {
+  return toolPath()
+    .split(':')
+    .some((dir) => existsSync(join(dir, name)));
+}
 
 async function espFiles({ runDir, signal }: WayContext): Promise<ReadonlyMap<string, string | null>> {
   const { partition } = await findEsp(signal);

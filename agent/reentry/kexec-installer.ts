@@ -73,6 +73,19 @@ export async function loadInstaller(files: KexecInstallerFiles, options: KexecIn
   );
 }
 
+/**
+ * Why the init cannot start a loaded kernel, or null. systemd before 246 starts the program kexec for it, and restarts by
+ * the firmware where that is not installed.
+ * @param version What `systemctl --version` prints.
+ */
+export function initObstacle(version: string, hasKexecProgram: boolean): string | null {
+  if (hasKexecProgram) return null;
+  const number = Number(/^systemd (\d+)/.exec(version)?.[1] ?? 0);
+  if (number >= 246) return null;
+  const init = number === 0 ? 'the init of this system' : `systemd ${number}`;
+  return `${init} needs the program kexec for it, which is not installed`;
+}
+
 /** Takes the loaded kernel out again: the next `systemctl kexec` must not start the installer. */
 export async function unloadInstaller(options: Pick<KexecInstallerOptions, 'facts' | 'call'> = {}): Promise<void> {
   const { facts = realFacts, call = native } = options;

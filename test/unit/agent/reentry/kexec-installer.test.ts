@@ -3,6 +3,7 @@ import { existsSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
+  initObstacle,
   installerUsableMib,
   kexecInstallerObstacle,
   loadInstaller,
@@ -91,4 +92,11 @@ test('kernel, initrd and command line are given to the kernel; the initrd is in 
   };
   await assert.rejects(loadInstaller(files, { runDir, facts, call: locked }), /wants a signature by a key/);
   assert.ok(!existsSync(join(runDir, 'carried.img')));
+});
+
+test('a systemd that cannot start a loaded kernel without the program kexec is known', () => {
+  assert.equal(initObstacle('systemd 252 (252.39-1~deb12u1)\n+PAM', false), null);
+  assert.match(initObstacle('systemd 239 (239-82.el8)\n', false) ?? '', /^systemd 239 needs the program kexec/);
+  assert.match(initObstacle('', false) ?? '', /^the init of this system needs the program kexec/);
+  assert.equal(initObstacle('systemd 239 (239-82.el8)\n', true), null);
 });
