@@ -25,6 +25,7 @@ import { makeCodeCaches } from './make-code-cache.ts';
 import { makeSea } from './make-sea.ts';
 import { cacheDir, distDir, nodeBinary, repoDir } from './paths.ts';
 import { type RuntimeLibrary, runtimeLibraries } from './runtime-libraries.ts';
+import { sourceKey } from './source-key.ts';
 import { sourceVersion } from './source-version.ts';
 
 export interface BuildOptions {
@@ -58,10 +59,12 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const result = { binary: join(outDir, 'durantic'), bundleDir, archive: join(outDir, archiveName) };
   const addon = await nativeAddon();
   const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
+  const entry = options.entry ?? join(repoDir, 'cli', 'main.ts');
+  const sources = sourceKey([source, libraries, entry.slice(repoDir.length)]);
+  if (isBuilt(outDir, { sources })) return { ...result, isNew: false };
   mkdirSync(outDir, { recursive: true });
   const workDir = mkdtempSync(join(outDir, '.build-'));
   try {
-    const entry = options.entry ?? join(repoDir, 'cli', 'main.ts');
     const [program, ...parts] = await Promise.all([
       bundleStart(),
       bundleWorkers(),
@@ -76,7 +79,10 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
     );
     const inputs = [...Object.values(assets), ...libraries.map(({ file }) => file)];
     const key = inputKey(program, inputs, libraries, source.epochSec);
-    if (isBuilt(outDir, key)) return { ...result, isNew: false };
+    if (isBuilt(outDir, { bundled: key })) {
+      writeFileSync(join(outDir, keyFile), keyText({ sources, bundled: key }));
+      return { ...result, isNew: false };
+    }
 
     requireFloor('durantic-native.node', await glibcNeeded(addon));
     const seaOptions = JSON.parse(readFileSync(join(repoDir, 'sea-config.json'), 'utf8')) as SeaOptions;
@@ -87,7 +93,7 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
     mkdirSync(newBundle);
     await layOutBundle(newBundle, binary, libraries, source);
     await archiveBundle(newBundle, workDir, source.epochSec);
-    writeFileSync(join(newBundle, '..', keyFile), key);
+    writeFileSync(join(workDir, keyFile), keyText({ sources, bundled: key }));
     putInPlace(workDir, outDir);
   } finally {
     rmSync(workDir, { recursive: true, force: true });
@@ -124,11 +130,25 @@ function inputKey(
   return hash.update(JSON.stringify([libraries, epochSec])).digest('hex');
 }
 
-function isBuilt(outDir: string, key: string): boolean {
+/** What a result was made of: the sources as they are, and what came of them, which a comment does not change. */
+interface BuildKey {
+  readonly sources: string;
+  readonly bundled: string;
+}
+
+function keyText({ sources, bundled }: BuildKey): string {
+  return `${sources}\n${bundled}\n`;
+}
+
+/** Everything is there, made of these sources or of what they come to. */
+function isBuilt(outDir: string, wanted: Partial<BuildKey>): boolean {
   const parts = ['durantic', 'bundle/durantic', 'bundle/manifest.json', archiveName, `${archiveName}.sha256`];
   if (!parts.every((part) => existsSync(join(outDir, part)))) return false;
   const keyPath = join(outDir, keyFile);
-  return existsSync(keyPath) && readFileSync(keyPath, 'utf8') === key;
+  if (!existsSync(keyPath)) return false;
+  const [sources, bundled] = readFileSync(keyPath, 'utf8').split('\n');
+  const isSame = (kept: string | undefined, one: string | undefined): boolean => one !== undefined && kept === one;
+  return isSame(sources, wanted.sources) || isSame(bundled, wanted.bundled);
 }
 
 /** The key goes last: a build that breaks off here is made again. `durantic` is a link into the bundle's folder. */
