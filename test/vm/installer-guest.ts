@@ -130,6 +130,7 @@ async function mediumRequest(
   const token = options.token === undefined ? await server.token() : options.token;
   return {
     dir,
+    assetsDir: server.assetsDir,
     server: {
       url: server.url(host),
       pin: options.hasPin === false ? null : server.process.pin,

@@ -14,6 +14,8 @@ export type Medium = 'direct' | 'iso' | 'usb' | 'iso-disk' | 'ipxe' | 'ipxe-know
 export interface MediumRequest {
   /** Folder for what the medium is made of. */
   readonly dir: string;
+  /** Holds the kernel; default: what `scripts/build-installer` has made. */
+  readonly assetsDir?: string;
   /** As the machine dials it; null: it is not told of a server. */
   readonly server: { readonly url: string; readonly pin: string | null; readonly bootUrl: string | null } | null;
   /** Null: none, so the machine asks for approval. */
@@ -40,7 +42,7 @@ type Maker = (request: MediumRequest) => Promise<MediumParts> | MediumParts;
 const makers: Readonly<Record<Medium, Maker>> = {
   direct: (request) => ({
     kernel: {
-      file: installerAsset('vmlinuz'),
+      file: installerAsset('vmlinuz', request.assetsDir),
       append: [...serverParameters(request), request.append].filter(Boolean).join(' '),
       ...(request.overlay === undefined ? {} : { initrd: request.overlay }),
     },
@@ -60,10 +62,10 @@ const makers: Readonly<Record<Medium, Maker>> = {
     await expect();
     return { network: { bootFile: `${bootUrlOf(server)}/boot/ipxe`, ...fromNetwork } };
   },
-  tftp: ({ dir }) => {
+  tftp: ({ dir, assetsDir }) => {
     const tftpDir = join(dir, 'tftp');
     mkdirSync(tftpDir, { recursive: true });
-    copyFileSync(installerAsset('vmlinuz'), join(tftpDir, 'vmlinuz'));
+    copyFileSync(installerAsset('vmlinuz', assetsDir), join(tftpDir, 'vmlinuz'));
     return { network: { tftpDir, bootFile: 'vmlinuz', ...fromNetwork } };
   },
   network: () => ({ network: fromNetwork }),

@@ -13,6 +13,8 @@ export const lanHost = '10.77.0.1';
 /** A real `durantic server` that test guests reach, with everything that they boot from. */
 export interface InstallerServer {
   readonly process: ServerProcess;
+  /** What it hands out. */
+  readonly assetsDir: string;
   /** Of the plain listener for firmware. */
   readonly bootPort: number;
   /** As a guest dials it; default: in QEMU's own network. */
@@ -32,6 +34,8 @@ export interface InstallerServer {
 
 export interface InstallerServerOptions {
   readonly dataDir?: string;
+  /** Default: what `scripts/build-installer` has made. */
+  readonly assetsDir?: string;
   /** Further flags of `durantic server run`. */
   readonly args?: readonly string[];
   readonly hosts?: ServerProcessOptions['hosts'];
@@ -43,7 +47,7 @@ export async function startInstallerServer(
 ): Promise<InstallerServer> {
   const [port, bootPort] = [await freePort(), await freePort()];
   const urls = ['127.0.0.1', userNetHost, lanHost].flatMap((host) => ['--public-url', `https://${host}:${port}`]);
-  const listen = ['--http-boot', `127.0.0.1:${bootPort}`, '--assets', assetsDir];
+  const listen = ['--http-boot', `127.0.0.1:${bootPort}`, '--assets', options.assetsDir ?? assetsDir];
   const server = await startServerProcess(resources, {
     port,
     args: [...urls, ...listen, ...(options.args ?? [])],
@@ -57,6 +61,7 @@ export async function startInstallerServer(
   };
   return {
     process: server,
+    assetsDir: options.assetsDir ?? assetsDir,
     api,
     bootPort,
     url: (host = userNetHost) => `https://${host}:${port}`,

@@ -5,7 +5,8 @@ import { escaped, networkArguments, type VmNetwork } from './vm-network.ts';
 
 export type { VmDisk, VmNetwork };
 
-export type Firmware = 'seabios' | 'ovmf';
+/** `ovmf-secure`: Secure Boot is on, and the one key that it knows is that of `secureBootKey` (secure-boot-key.ts). */
+export type Firmware = 'seabios' | 'ovmf' | 'ovmf-secure';
 
 export interface VmOptions {
   /** Names the guest in errors and its files. */
@@ -86,7 +87,8 @@ export function vmFiles(dir: string): VmFiles {
 export function qemuArguments(options: VmOptions, files: VmFiles, nonce: string): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-name', options.name],
-    ...['-machine', 'q35', '-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi', '-cpu', 'max'],
+    ...machineArguments(options.firmware),
+    ...['-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi', '-cpu', 'max'],
     ...['-smp', String(options.cpus ?? 2), '-m', String(options.memoryMib ?? 1024)],
     ...displayArguments(options.display ?? 'hidden'),
     ...['-boot', 'menu=off,strict=on', '-rtc', `base=${options.clock ?? 'utc'}`, '-device', 'virtio-rng-pci'],
@@ -111,16 +113,28 @@ export function qemuArguments(options: VmOptions, files: VmFiles, nonce: string)
   ];
 }
 
-const ovmfFiles = [
-  ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
-  ['/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'],
-] as const;
+/** Code and fresh variables. Those of Debian's own "snakeoil" key have it as PK, KEK and db, and Secure Boot on. */
+const ovmfFiles = {
+  ovmf: [
+    ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
+    ['/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'],
+  ],
+  'ovmf-secure': [['/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd']],
+} as const;
+
+// Firmware that guards its variables needs system management mode, and flash that only this mode writes (OVMF's README,
+// "SMM support"); before edk2 202305 it does not start where it could sleep (S3Verification).
+function machineArguments(firmware: Firmware): string[] {
+  if (firmware !== 'ovmf-secure') return ['-machine', 'q35'];
+  const flash = ['-global', 'driver=cfi.pflash01,property=secure,value=on'];
+  return ['-machine', 'q35,smm=on', ...flash, '-global', 'ICH9-LPC.disable_s3=1'];
+}
 
 /** SeaBIOS is QEMU's default; OVMF gets a fresh variable store of its own in `dir`. */
 function firmwareArguments(firmware: Firmware, dir: string): string[] {
   if (firmware === 'seabios') return [];
-  const found = ovmfFiles.find(([code]) => existsSync(code));
-  if (found === undefined) throw new Error('OVMF is not installed (Debian package ovmf)');
+  const found = ovmfFiles[firmware].find(([code]) => existsSync(code));
+  if (found === undefined) throw new Error(`there are no files of ${firmware} (Debian package ovmf)`);
   const vars = join(dir, 'vars.fd');
   if (!existsSync(vars)) copyFileSync(found[1], vars);
   return [

@@ -115,7 +115,7 @@ export class Vm {
     return await this.#wait(what, options.timeoutMs, condition);
   }
 
-  /** Waits until the firmware has found nothing to boot: the shell of OVMF, or SeaBIOS's last word. */
+  /** Waits until the firmware has found nothing to boot: the shell of OVMF or its last word, or that of SeaBIOS. */
   async waitForNothingToBoot(options: { timeoutMs: number }): Promise<void> {
     await this.#wait('the firmware to find nothing to boot', options.timeoutMs, () => this.#foundNothing());
   }
@@ -202,7 +202,9 @@ export class Vm {
 
   #foundNothing(): boolean {
     const seabios = existsSync(this.files.firmwareLog) ? readFileSync(this.files.firmwareLog, 'latin1') : '';
-    return seabios.includes('No bootable device') || /^Shell> /m.test(this.console);
+    return (
+      seabios.includes('No bootable device') || /^Shell> |BdsDxe: No bootable option or device/m.test(this.console)
+    );
   }
 
   #events(name: string): readonly QmpEvent[] {

@@ -19,7 +19,8 @@ test('S1 UEFI, from the ISO, admitted by the code on its screen: installed by a 
   clock.end('server, registry, ISO');
   const guest = await lab.startInstaller({
     ...{ medium: 'iso', firmware, token: null, memoryMib: 1024 },
-    disks: [{ file: target, serial: 'TARGET' }],
+    // Without a place in the order that QEMU gives it, OVMF drops the entry that the installer makes (QemuBootOrderLib).
+    disks: [{ file: target, serial: 'TARGET', bootIndex: 1 }],
   });
   await guest.approve();
   const { uuid: machineUuid } = await guest.waitForMachine(({ hardware }) => hardware !== null);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
-import { smallestSystem, writeBootImage } from '../../builders/boot-image.ts';
-import { makeSmallBootDisk } from '../../builders/small-boot-disk.ts';
-import { Resources, waitFor } from '../../resources.ts';
-import { findBytes } from '../find-on-disk.ts';
-import { InstallLab } from '../install-lab.ts';
-import { checkTables } from '../installed-guest.ts';
-import { waitForScreen } from '../wait-for-screen.ts';
+import { smallestSystem, writeBootImage } from '../builders/boot-image.ts';
+import { makeSmallBootDisk } from '../builders/small-boot-disk.ts';
+import { Resources, waitFor } from '../resources.ts';
+import { findBytes } from '../vm/find-on-disk.ts';
+import { InstallLab } from '../vm/install-lab.ts';
+import { checkTables } from '../vm/installed-guest.ts';
+import { waitForScreen } from '../vm/wait-for-screen.ts';
 
 const gib = 1024 ** 3;
 const marker = 'a text that stands on disks of this image only';

@@ -10,8 +10,8 @@ import { partitionBytes } from '../../../images/build/disk-plan.ts';
 import { makeDisk } from '../../../images/build/make-disk.ts';
 import { bootLayout } from '../../builders/boot-layout.ts';
 import { Resources } from '../../resources.ts';
-import { testGuest } from '../guest-initramfs.ts';
-import { startVm } from '../qemu.ts';
+import { testGuest } from '../../vm/guest-initramfs.ts';
+import { startVm } from '../../vm/qemu.ts';
 
 const signal = AbortSignal.timeout(300_000);
 const recipeGrubCfg = join(import.meta.dirname, '../../../images/debian/grub.cfg');

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { runCommand } from '../../core/base/run-command.ts';
 import { provisionEventSchema } from '../../protocol/provision-event.ts';
 import { Resources } from '../resources.ts';
-import { binary, pushDebianImage } from './debian-image.ts';
-import { bootInstalled, checkTables, type InstalledFacts, proofUserData } from './installed-guest.ts';
+import { binary, pushDebianImage } from '../vm/debian-image.ts';
+import { bootInstalled, checkTables, type InstalledFacts, proofUserData } from '../vm/installed-guest.ts';
 
 const gib = 1024 ** 3;
 
