@@ -7,7 +7,8 @@ const romFile = '/usr/share/seabios/vgabios-stdvga.bin';
 
 /**
  * The text that a Linux console draws on a framebuffer, a line for each row, without empty ones. Its font is the VGA's
- * (lib/fonts/font_8x16.c of the kernel), which QEMU's VGA ROM has, too. What is no printable ASCII becomes `?`.
+ * (lib/fonts/font_8x16.c of the kernel), of which QEMU's VGA ROM has a relative: a few characters are drawn otherwise there
+ * (0 f m v w F M N T W) and become `?`, like what is no printable ASCII.
  * @param picture PPM (P6), as `screendump` writes it.
  */
 export function framebufferText(picture: Buffer, rom: Buffer = readFileSync(romFile)): string {

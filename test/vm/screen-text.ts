@@ -10,7 +10,7 @@ const textModeWidth = 720;
 
 /**
  * What a person reads on the guest's display, a line for each row, without empty ones: the screen, and in text mode (as
- * under SeaBIOS) the rows that have scrolled off it. What is no ASCII becomes `?`.
+ * under SeaBIOS) the rows that have scrolled off it. What is no ASCII, and some letters of a framebuffer, become `?`.
  */
 export async function screenText(vm: Vm): Promise<string> {
   const picture = join(vm.files.dir, 'screen.ppm');
