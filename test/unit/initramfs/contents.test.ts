@@ -10,7 +10,7 @@ const initramfsDir = join(import.meta.dirname, '../../../initramfs');
 const read = (name: string): string => readFileSync(join(initramfsDir, name), 'utf8');
 
 /** Programs of an installed system only. */
-const notInInstaller = new Set(['journalctl']);
+const notInInstaller = new Set(['journalctl', 'systemctl']);
 
 async function busyboxApplets(): Promise<string[]> {
   return (await runCommand('busybox', ['--list'])).stdout.trim().split('\n');

@@ -10,6 +10,8 @@ const folders = ['installer/', 'agent/', 'protocol/', 'core/base/', 'core/oci/',
 test('every code that the installer can throw has a sentence of its own', () => {
   const text = sourceFiles()
     .filter(({ path }) => folders.some((folder) => path.startsWith(folder)))
+    // On its way into the installer a machine is not there yet.
+    .filter(({ path }) => !path.startsWith('agent/reentry/'))
     .filter(({ path }) => path !== 'core/base/error-codes.ts' && path !== 'installer/console/advice.ts')
     .map((file) => file.text)
     .join('\n');
