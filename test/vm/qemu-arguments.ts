@@ -5,7 +5,10 @@ import { escaped, networkArguments, type VmNetwork } from './vm-network.ts';
 
 export type { VmDisk, VmNetwork };
 
-/** `ovmf-secure`: Secure Boot is on, and the one key that it knows is that of `secureBootKey` (secure-boot-key.ts). */
+/**
+ * `ovmf-secure`: Secure Boot is on, and the one key that it knows is that of `secureBootKey` (secure-boot-key.ts). A kernel
+ * that QEMU hands over (`-kernel`) is started all the same: what LoadImage refuses, OVMF starts as a boot loader would.
+ */
 export type Firmware = 'seabios' | 'ovmf' | 'ovmf-secure';
 
 export interface VmOptions {
