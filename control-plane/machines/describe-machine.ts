@@ -92,7 +92,10 @@ function commonOf(source: MachineSource, row: Row, roles: readonly string[], run
     role_names: [...roles],
     created_at: text(row, 'created_at'),
     updated_at: text(row, 'updated_at'),
-    provision_state: provisionStateOf({ run, isInInstaller, wasInstalled: boolean(row, 'was_installed') }),
+    provision_state: provisionStateOf({
+      ...{ run, isInInstaller },
+      installedProvisionUuid: textOrNull(row, 'installed_provision_uuid'),
+    }),
     last_provision: run === null ? null : { ...run.summary },
     last_seen_at: lastSeenMs === null ? null : new Date(lastSeenMs).toISOString(),
     mode,

@@ -5,15 +5,15 @@ export interface ProvisionStateFacts {
   readonly run: LastRun | null;
   /** The installer is running on the machine now. */
   readonly isInInstaller: boolean;
-  /** A run has ended well, or the machine enrolled from a system that was installed otherwise. */
-  readonly wasInstalled: boolean;
+  /** The provision that the machine's system says it is of; null for a system that durantic has not installed. */
+  readonly installedProvisionUuid: string | null;
 }
 
 /** The word that the machine list shows for a machine's installation. */
 export function provisionStateOf({
   run,
   isInInstaller,
-  wasInstalled,
+  installedProvisionUuid,
 }: ProvisionStateFacts): MachineListItem['provision_state'] {
   switch (run?.summary.status) {
     case 'queued':
@@ -31,5 +31,6 @@ export function provisionStateOf({
     default:
       break;
   }
-  return isInInstaller || !wasInstalled ? 'Discovery mode' : 'Installed';
+  const isInstalled = run?.hasInstalled === true || installedProvisionUuid !== null;
+  return isInInstaller || !isInstalled ? 'Discovery mode' : 'Installed';
 }

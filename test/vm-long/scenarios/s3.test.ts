@@ -24,14 +24,14 @@ test('S3 UEFI, an existing Debian that runs the line of install.sh: online in di
     disks: [{ file: target, serial: 'TARGET', bootIndex: 0 }],
   });
   const before = await vm.waitUntil(
-    'the machine to be online with its own Debian',
+    'the machine to be in discovery',
     async () => (await lab.server.machines()).find(({ is_online, hardware }) => is_online && hardware !== null),
     { timeoutMs: 300_000 },
   );
   clock.end('power-on to online in discovery');
   assert.deepEqual(
     [before.mode, before.provision_state, before.installed_provision_uuid],
-    ['installed', 'Installed', null],
+    ['installed', 'Discovery mode', null],
   );
   assert.match(before.hardware?.kernel ?? '', /^6\.1\./);
 

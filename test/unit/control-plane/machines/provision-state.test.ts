@@ -4,18 +4,20 @@ import type { LastRun } from '../../../../control-plane/machines/last-runs.ts';
 import { provisionStateOf } from '../../../../control-plane/machines/provision-state.ts';
 import type { RunStatus } from '../../../../protocol/api/provisions.ts';
 
-function run(status: RunStatus, diskState: string | null = null): LastRun {
+function run(status: RunStatus, diskState: string | null = null, hasInstalled = status === 'completed'): LastRun {
   const summary = { uuid: 'x', status, current_step: '', current_message: '', progress_percent: 0, rate_bps: null };
-  return { summary, diskState };
+  return { summary, diskState, hasInstalled };
 }
 
-const fresh = { isInInstaller: false, wasInstalled: false };
-const installed = { isInInstaller: false, wasInstalled: true };
-const rescue = { isInInstaller: true, wasInstalled: true };
+const fresh = { isInInstaller: false, installedProvisionUuid: null };
+const installed = { isInInstaller: false, installedProvisionUuid: 'x' };
+const rescue = { isInInstaller: true, installedProvisionUuid: 'x' };
 
 for (const [what, facts, state] of [
   ['no run, never installed', { run: null, ...fresh }, 'Discovery mode'],
-  ['no run, enrolled from an installed system', { run: null, ...installed }, 'Installed'],
+  ['no run, a system that durantic installed', { run: null, ...installed }, 'Installed'],
+  ['a completed run without an agent', { run: run('completed'), ...fresh }, 'Installed'],
+  ['canceled after an installation without an agent', { run: run('canceled', null, true), ...fresh }, 'Installed'],
   ['a queued run', { run: run('queued'), ...installed }, 'Install pending'],
   ['a run in progress', { run: run('in_progress'), ...rescue }, 'Installing'],
   ['a completed run', { run: run('completed'), ...installed }, 'Installed'],
