@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sleep } from '../../../core/base/abort.ts';
+import { stepIds } from '../../../protocol/provision-event.ts';
 import { Resources } from '../../resources.ts';
 import { buildDebianImage } from '../../vm/debian-image.ts';
 import { InstallLab } from '../../vm/install-lab.ts';
@@ -72,16 +73,5 @@ function assertComplete(history: History): void {
   }
   assert.equal(history.filter(({ kind }) => kind === 'provision_result').length, 1);
   const steps = new Set(history.flatMap(({ event }) => (typeof event['step'] === 'string' ? [event['step']] : [])));
-  assert.deepEqual(
-    [...steps],
-    [
-      'image_inspection',
-      'bootloader_streaming',
-      'partition_resize',
-      'layer_extraction',
-      'cloud_init_configuration',
-      'agent_injection',
-      'sync_and_reboot',
-    ],
-  );
+  assert.deepEqual([...steps], stepIds);
 }
