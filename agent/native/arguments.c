@@ -49,6 +49,16 @@ napi_value make_errno(napi_env env, const char *syscall_name, int error, const c
   return result;
 }
 
+void settle_errno(napi_env env, napi_deferred deferred, const char *syscall_name, int error) {
+  napi_value value;
+  if (error == 0) {
+    napi_get_undefined(env, &value);
+    napi_resolve_deferred(env, deferred, value);
+  } else {
+    napi_reject_deferred(env, deferred, make_errno(env, syscall_name, error, NULL));
+  }
+}
+
 napi_value throw_errno(napi_env env, const char *syscall_name, int error, const char *path) {
   napi_throw(env, make_errno(env, syscall_name, error, path));
   return NULL;

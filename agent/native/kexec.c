@@ -25,14 +25,7 @@ static void execute_kexec(napi_env env, void *data) {
 
 static void complete_kexec(napi_env env, napi_status status, void *data) {
   struct kexec_call *call = data;
-  napi_value value;
-  if (status == napi_cancelled) call->error = ECANCELED;
-  if (call->error == 0) {
-    napi_get_undefined(env, &value);
-    napi_resolve_deferred(env, call->deferred, value);
-  } else {
-    napi_reject_deferred(env, call->deferred, make_errno(env, "kexec_file_load", call->error, NULL));
-  }
+  settle_errno(env, call->deferred, "kexec_file_load", status == napi_cancelled ? ECANCELED : call->error);
   napi_delete_async_work(env, call->work);
   free(call);
 }

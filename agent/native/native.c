@@ -195,14 +195,7 @@ static void execute_slow(napi_env env, void *data) {
 
 static void complete_slow(napi_env env, napi_status status, void *data) {
   struct slow_call *call = data;
-  napi_value value;
-  if (status == napi_cancelled) call->error = ECANCELED;
-  if (call->error == 0) {
-    napi_get_undefined(env, &value);
-    napi_resolve_deferred(env, call->deferred, value);
-  } else {
-    napi_reject_deferred(env, call->deferred, make_errno(env, call->name, call->error, NULL));
-  }
+  settle_errno(env, call->deferred, call->name, status == napi_cancelled ? ECANCELED : call->error);
   napi_delete_async_work(env, call->work);
   free(call);
 }

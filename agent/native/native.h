@@ -22,6 +22,9 @@ napi_value make_errno(napi_env env, const char *syscall_name, int error, const c
 /* Throws it; always NULL, so that a function can return it. */
 napi_value throw_errno(napi_env env, const char *syscall_name, int error, const char *path);
 
+/* Ends the promise of a call that ran on a thread: error 0 resolves it to undefined, another rejects it. */
+void settle_errno(napi_env env, napi_deferred deferred, const char *syscall_name, int error);
+
 /* The readers throw a TypeError (or ENAMETOOLONG) and return false when the argument is not what is asked for. */
 bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args);
 bool get_int(napi_env env, napi_value value, int64_t *result);

@@ -10,6 +10,7 @@ import { issueBootToken } from '../enrolment/known-machine.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { openAsset } from './asset-files.ts';
+import { digestRoute } from './digest-route.ts';
 import { sha256OfFile } from './file-digest.ts';
 import { chainScript, installerScript, localBootScript } from './ipxe-script.ts';
 import { KeptResults } from './kept-results.ts';
@@ -84,22 +85,12 @@ function kernelRoute(context: ServerContext): Route {
 }
 
 function kernelDigestRoute(context: ServerContext): Route {
-  const digests = new KeptResults(sha256OfFile);
-  return defineRoute({
-    method: 'GET',
-    path: '/boot/vmlinuz.sha256',
+  return digestRoute(context, {
+    asset: 'kernel',
+    path: '/boot/vmlinuz',
     operationId: 'boot_api_kernel_digest',
-    tag: 'Downloads',
     summary: "Get the SHA-256 of the installer's kernel, as sha256sum writes it",
-    access: 'public',
-    responses: { 200: z.string() },
-    errors: [404, 503],
-    contentType: 'text/plain; charset=utf-8',
-    handle: async ({ reply }) => {
-      reply.header('cache-control', 'no-cache');
-      await using file = await openAsset('kernel', context);
-      return `${await digests.of(file)}  vmlinuz\n`;
-    },
+    digests: new KeptResults(sha256OfFile),
   });
 }
 

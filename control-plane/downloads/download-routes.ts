@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { agentBundleName, openAsset } from './asset-files.ts';
+import { digestRoute } from './digest-route.ts';
 import { sha256OfFile } from './file-digest.ts';
 import { fillInstallScript, type InstallScriptValues, installScriptTemplate } from './install-script.ts';
 import { KeptResults } from './kept-results.ts';
@@ -74,20 +75,11 @@ function bundleRoute(context: ServerContext): Route {
 }
 
 function bundleDigestRoute(context: ServerContext, digests: KeptResults<string>): Route {
-  return defineRoute({
-    method: 'GET',
-    path: `/download/${agentBundleName}.sha256`,
+  return digestRoute(context, {
+    asset: 'agentBundle',
+    path: `/download/${agentBundleName}`,
     operationId: 'downloads_api_agent_bundle_digest',
-    tag: 'Downloads',
     summary: "Get the SHA-256 of the agent's bundle, as sha256sum writes it",
-    access: 'public',
-    responses: { 200: z.string() },
-    errors: [404, 503],
-    contentType: 'text/plain; charset=utf-8',
-    handle: async ({ reply }) => {
-      reply.header('cache-control', 'no-cache');
-      await using file = await openAsset('agentBundle', context);
-      return `${await digests.of(file)}  ${agentBundleName}\n`;
-    },
+    digests,
   });
 }
