@@ -60,7 +60,12 @@ export async function buildBinary(options: BuildOptions = {}): Promise<BuildResu
   const addon = await nativeAddon();
   const [source, libraries] = await Promise.all([sourceVersion(), runtimeLibraries()]);
   const entry = options.entry ?? join(repoDir, 'cli', 'main.ts');
-  const sources = sourceKey([source, libraries, entry.slice(repoDir.length)]);
+  const sources = sourceKey([
+    source,
+    libraries,
+    libraries.map(({ file }) => hashFile(file)),
+    entry.slice(repoDir.length),
+  ]);
   if (isBuilt(outDir, { sources })) return { ...result, isNew: false };
   mkdirSync(outDir, { recursive: true });
   const workDir = mkdtempSync(join(outDir, '.build-'));
