@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { parseEfibootmgr } from '../../agent/boot/uefi-entry.ts';
-import { writeBootImage } from '../builders/boot-image.ts';
-import { makeSmallBootDisk } from '../builders/small-boot-disk.ts';
+import { makeBootDisk, writeBootImage } from '../builders/boot-image.ts';
 import { Resources } from '../resources.ts';
 import { InstallLab } from '../vm/install-lab.ts';
 import type { InstallerGuest } from '../vm/installer-guest.ts';
@@ -29,7 +28,7 @@ async function entriesAt(guest: InstallerGuest, count: number) {
 
 async function installTwice(makesReadOnly: boolean, resources: Resources) {
   const lab = await InstallLab.create(resources);
-  const disk = await makeSmallBootDisk(resources);
+  const disk = await makeBootDisk(resources);
   await lab.push((await writeBootImage(resources, { disk })).reference, 'small:1');
   const guest = await lab.startInstaller({
     // QEMU hands the installer's kernel over at each start: after an installation the machine is there again.
