@@ -38,7 +38,7 @@ async function installTwice(makesReadOnly: boolean, resources: Resources) {
       { file: resources.sparseFile(16 * 1024 ** 2), serial: 'COUNTER' },
     ],
   });
-  const { uuid: machineUuid } = await guest.waitForMachine(({ hardware }) => hardware !== null);
+  let { uuid: machineUuid } = await guest.waitForMachine(({ hardware }) => hardware !== null);
   const seen = [await entriesAt(guest, 1)];
   const histories: string[] = [];
   for (const count of [2, 3]) {
@@ -53,7 +53,9 @@ async function installTwice(makesReadOnly: boolean, resources: Resources) {
     );
     histories.push(JSON.stringify(await lab.history(machineUuid, provisionUuid)));
     seen.push(await entriesAt(guest, count));
-    await guest.waitForMachine();
+    // The image has no agent, so the machine's identity went with the installation: it enrols as a new one.
+    const before = machineUuid;
+    ({ uuid: machineUuid } = await guest.waitForMachine(({ uuid, hardware }) => uuid !== before && hardware !== null));
   }
   return { seen, histories };
 }

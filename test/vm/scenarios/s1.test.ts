@@ -9,7 +9,7 @@ import { StageClock } from './stage-clock.ts';
 
 const gib = 1024 ** 3;
 
-test('S1 UEFI, from the ISO, admitted by the code on its screen: installed by a restart, online with its hostname and roles', async (context) => {
+test('S1 F51 UEFI, from the ISO, admitted by the code on its screen: installed by a restart, online with its hostname and roles, without a search for other data sources', async (context) => {
   await using resources = new Resources();
   using clock = new StageClock(context, 'S1');
   const lab = await InstallLab.create(resources);
@@ -37,4 +37,7 @@ test('S1 UEFI, from the ISO, admitted by the code on its screen: installed by a 
   assert.equal((await lab.server.machines()).length, 1);
   await assertDiskAtRest(at, installed, target);
   assert.equal(await readOnDisk(target, '/etc/motd'), 'this is s1-machine');
+  const log = await readOnDisk(target, '/var/log/cloud-init.log');
+  assert.match(log, /DataSourceNoCloud/);
+  assert.doesNotMatch(log, /169\.254\.169\.254|DataSourceEc2/);
 });
