@@ -58,7 +58,12 @@ export async function executePlan(context: PlanContext): Promise<PlanOutcome> {
   log.info({ disk: plan.diskFacts.path }, 'installation complete');
   return {
     message: `installed ${plan.inspected.image.reference} on ${plan.diskFacts.path}`,
-    facts: { manifest_digest: plan.inspected.image.manifestDigest, disk: plan.diskFacts.path },
+    facts: {
+      manifest_digest: plan.inspected.image.manifestDigest,
+      disk: plan.diskFacts.path,
+      disk_serial: plan.diskFacts.serial,
+      disk_wwn: plan.diskFacts.wwn,
+    },
     installed: { disk: plan.diskFacts.path, rootNumber: disk.rootNumber, leaveBy },
   };
 }

@@ -1,5 +1,5 @@
 import { beginRun, endRun } from './end-run.ts';
-import type { RunInput, RunState } from './run-state.ts';
+import type { RunInput, RunState, SystemOfRun } from './run-state.ts';
 
 type Input<K extends RunInput['type']> = Extract<RunInput, { type: K }>;
 
@@ -44,7 +44,7 @@ export function applyResult(run: RunState, input: Input<'result'>, nowMs: number
 /** A machine says hello, in whatever system. */
 export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number): RunState {
   if (run.status !== 'in_progress') return run;
-  if (input.mode === 'installed' && input.isThisSystem) {
+  if (input.mode === 'installed' && input.system === 'this') {
     const here: RunState = {
       ...run,
       currentStep: 'cloud_init',
@@ -59,14 +59,18 @@ export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number):
   const isSameBoot = run.bootIds.includes(input.bootId);
   const hasInstalled = run.bootingAtMs !== null || run.bootIds.length > 0;
   if (input.mode === 'installed' && hasInstalled && !isSameBoot) {
-    const message =
-      run.bootingAtMs === null
-        ? 'the machine has left the installer before the installation was complete, and booted another system'
-        : 'the machine has booted another system than the one that was installed';
+    const message = describeOther(run, input.system);
     return endRun(run, { status: 'error', code: 'booted_another_system', message }, nowMs);
   }
   // Between systems the clock runs from the moment the machine left, or a machine that restarts for ever would never end.
   return run.bootingAtMs === null ? { ...run, lastEventAtMs: nowMs } : run;
+}
+
+function describeOther({ bootingAtMs }: RunState, system: SystemOfRun): string {
+  if (system === 'copy') return 'the machine has booted a copy of the installed system, on another disk';
+  return bootingAtMs === null
+    ? 'the machine has left the installer before the installation was complete, and booted another system'
+    : 'the machine has booted another system than the one that was installed';
 }
 
 /** What cloud-init of the installed system reports. */

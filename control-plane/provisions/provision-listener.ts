@@ -5,7 +5,8 @@ import type { AgentFrameListener, NumberedFrame, StoredCommand } from '../servic
 import { addHistory, type HistoryLine } from './provision-history.ts';
 import { findActiveRun, findRun, findRunOfCommand } from './provision-store.ts';
 import type { RunKeeper } from './run-keeper.ts';
-import type { RunInput } from './run-state.ts';
+import type { RunInput, SystemOfRun } from './run-state.ts';
+import { isOnAnotherDisk } from './target-disk.ts';
 
 type RunFrame = AgentFrame<'provision_event' | 'provision_result' | 'cloud_init_result'>;
 
@@ -36,8 +37,13 @@ function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string,
     type: 'hello',
     bootId: hello.boot_id,
     mode: hello.mode,
-    isThisSystem: hello.installed_provision_uuid === run.uuid,
+    system: systemOf(context, run.uuid, hello),
   });
+}
+
+function systemOf({ db }: ServerContext, runUuid: string, hello: Hello): SystemOfRun {
+  if (hello.installed_provision_uuid !== runUuid) return 'another';
+  return isOnAnotherDisk(db, runUuid, hello.root_disk) ? 'copy' : 'this';
 }
 
 function onFrame(context: ServerContext, keeper: RunKeeper, machineUuid: string, frame: NumberedFrame): void {

@@ -61,8 +61,7 @@ export type RunInput =
       readonly type: 'hello';
       readonly bootId: string;
       readonly mode: Hello['mode'];
-      /** Whether `installed_provision_uuid` is this run's. */
-      readonly isThisSystem: boolean;
+      readonly system: SystemOfRun;
     }
   | { readonly type: 'cloud_init'; readonly report: CloudInitReport }
   | { readonly type: 'cancel'; readonly reach: CancelReach }
@@ -70,6 +69,12 @@ export type RunInput =
   /** The machine was adopted by another key: a new command begins the run again. */
   | { readonly type: 'restart'; readonly commandUuid: string; readonly message: string }
   | { readonly type: 'time'; readonly facts: TimeFacts };
+
+/**
+ * `this`: an installed system that this run has made, on the disk that it was made on; `copy`: it is on another disk;
+ * `another`: it is not of this run.
+ */
+export type SystemOfRun = 'this' | 'copy' | 'another';
 
 /**
  * `none`: no installer has the command, so that taking it back is enough; `connected`: an installer can be asked to

@@ -62,8 +62,9 @@ export class PlayedMachine {
     return await this.boot({ mode: 'installer', boot_id: randomUUID() });
   }
 
-  async bootInstalled(provisionUuid: string | null): Promise<TestAgent> {
-    return await this.boot({ mode: 'installed', installed_provision_uuid: provisionUuid, boot_id: randomUUID() });
+  async bootInstalled(provisionUuid: string | null, rootDisk: Hello['root_disk'] = null): Promise<TestAgent> {
+    const disk = { installed_provision_uuid: provisionUuid, root_disk: rootDisk };
+    return await this.boot({ mode: 'installed', ...disk, boot_id: randomUUID() });
   }
 
   /** The power is cut. */
@@ -93,14 +94,14 @@ export class PlayedMachine {
     return { type: 'provision_event', event };
   }
 
-  /** All steps from first to last, and the words before the reboot. */
-  async install(provisionUuid: string): Promise<void> {
+  /** All steps from first to last, and the words before the reboot. @param facts Of the last event. */
+  async install(provisionUuid: string, facts: ProvisionEvent['facts'] = {}): Promise<void> {
     for (const [index, step] of stepIds.entries()) {
       const percent = (index / stepIds.length) * 100;
       await this.tell(provisionUuid, { step, state: 'started', percent, message: `begins ${step}` });
       await this.tell(provisionUuid, { step, state: 'succeeded', percent: percent + 5, message: `did ${step}` });
     }
-    const done = { step: null, state: 'succeeded', percent: 100, disk_state: 'complete', exit_code: 0 } as const;
+    const done = { step: null, state: 'succeeded', percent: 100, disk_state: 'complete', exit_code: 0, facts } as const;
     await this.tell(provisionUuid, { ...done, message: 'installed' });
     await this.result(provisionUuid, 'booting');
   }

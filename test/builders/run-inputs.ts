@@ -1,5 +1,11 @@
 import { advanceRun } from '../../control-plane/provisions/advance-run.ts';
-import { newRunState, type RunInput, type RunState, type TimeFacts } from '../../control-plane/provisions/run-state.ts';
+import {
+  newRunState,
+  type RunInput,
+  type RunState,
+  type SystemOfRun,
+  type TimeFacts,
+} from '../../control-plane/provisions/run-state.ts';
 import type { ProvisionEvent } from '../../protocol/provision-event.ts';
 
 export const runUuid = '11111111-2222-4333-8444-555555555555';
@@ -40,13 +46,13 @@ export const inputs = {
     message: `it ended as ${outcome}`,
     diskState: outcome === 'booting' ? 'complete' : 'partial',
   }),
-  helloInstalled: (isThisSystem: boolean, bootId = 'installed') => ({
+  helloInstalled: (system: SystemOfRun, bootId = 'installed') => ({
     type: 'hello',
     mode: 'installed',
     bootId,
-    isThisSystem,
+    system,
   }),
-  helloInstaller: (bootId = 'installer') => ({ type: 'hello', mode: 'installer', bootId, isThisSystem: false }),
+  helloInstaller: (bootId = 'installer') => ({ type: 'hello', mode: 'installer', bootId, system: 'another' }),
   cloudInit: (status: 'done' | 'error' | 'absent', errors: readonly string[] = []) => ({
     type: 'cloud_init',
     report: { status, errors },

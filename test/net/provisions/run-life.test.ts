@@ -152,6 +152,26 @@ test('another system than the installed one is an error', async () => {
   assert.deepEqual([run().status, run().error_code], ['error', 'booted_another_system']);
 });
 
+test('the installed system on another disk than its own is a copy, and an error; disks without names are taken at their word', async () => {
+  await using resources = new Resources();
+  const target = { disk_serial: 'TARGET', disk_wwn: null };
+  for (const [rootDisk, facts, expected] of [
+    [{ serial: 'TARGET', wwn: '5000c500' }, target, 'completed'],
+    [{ serial: 'CLONE', wwn: null }, target, 'error'],
+    [{ serial: 'TARGET', wwn: '5000c501' }, { disk_serial: 'TARGET', disk_wwn: '5000c500' }, 'completed'],
+    [{ serial: null, wwn: null }, target, 'completed'],
+    [null, target, 'completed'],
+    [{ serial: 'CLONE', wwn: null }, {}, 'completed'],
+  ] as const) {
+    const { machine, uuid, run } = await startInstallingRun(resources);
+    await machine.install(uuid, facts);
+    await machine.bootInstalled(uuid, rootDisk);
+    await machine.cloudInit(uuid, 'absent');
+    assert.equal(run().status, expected, JSON.stringify([rootDisk, facts]));
+    if (expected === 'error') assert.match(run().error_message, /a copy of the installed system/);
+  }
+});
+
 test('without an agent in the system the run is completed, unconfirmed, when the machine is told to boot it', async () => {
   await using resources = new Resources();
   const { server, machine, uuid } = await startInstallingRun(resources);

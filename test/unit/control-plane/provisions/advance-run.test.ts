@@ -25,7 +25,7 @@ test('a run goes from queued to completed when the installed system is there and
     [run.state.status, run.state.currentStep, run.state.progressPercent],
     ['in_progress', 'booting', 99],
   );
-  run.wait(3 * minuteMs).feed(inputs.helloInstalled(true));
+  run.wait(3 * minuteMs).feed(inputs.helloInstalled('this'));
   assert.deepEqual([run.state.status, run.state.currentStep], ['in_progress', 'cloud_init']);
   run.feed(inputs.cloudInit('done'));
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('the first event begins a run whose acceptance was not heard', () => {
 });
 
 test('the installed system may be there before the last words of its installer', () => {
-  const run = installingRun().feed(inputs.helloInstalled(true), inputs.result('booting'));
+  const run = installingRun().feed(inputs.helloInstalled('this'), inputs.result('booting'));
   run.feed(inputs.event({ step: null, state: 'failed', code: 'bug', message: 'late' }));
   assert.equal(run.state.status, 'in_progress');
   assert.equal(run.feed(inputs.cloudInit('absent')).state.status, 'completed');
@@ -51,7 +51,7 @@ test('the installed system may be there before the last words of its installer',
 test('what cloud-init says is kept until the hello is there', () => {
   const run = installingRun().feed(inputs.result('booting'), inputs.cloudInit('done'));
   assert.equal(run.state.status, 'in_progress');
-  assert.equal(run.feed(inputs.helloInstalled(true)).state.status, 'completed');
+  assert.equal(run.feed(inputs.helloInstalled('this')).state.status, 'completed');
 });
 
 for (const [name, report] of [
@@ -60,14 +60,14 @@ for (const [name, report] of [
   ['errors beside its end', inputs.cloudInit('done', ['module users failed'])],
 ] as const) {
   test(`cloud-init with ${name} makes the run degraded`, () => {
-    const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled(true), report);
+    const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled('this'), report);
     assert.deepEqual([state.status, state.errorCode, state.progressPercent], ['degraded', 'cloud_init_errors', 100]);
     assert.match(state.errorMessage ?? '', /cloud-init reported errors/);
   });
 }
 
 test('cloud-init that has not ended 10 minutes after the hello makes the run degraded, and not earlier', () => {
-  const run = installingRun().feed(inputs.result('booting'), inputs.helloInstalled(true));
+  const run = installingRun().feed(inputs.result('booting'), inputs.helloInstalled('this'));
   run.wait(10 * minuteMs - 1).feed(inputs.time({ mode: 'installed' }));
   assert.equal(run.state.status, 'in_progress');
   run.wait(1).feed(inputs.time({ mode: 'installed' }));
@@ -75,19 +75,25 @@ test('cloud-init that has not ended 10 minutes after the hello makes the run deg
 });
 
 test('another system than the installed one is an error', () => {
-  const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled(false));
+  const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled('another'));
   assert.deepEqual([state.status, state.errorCode], ['error', 'booted_another_system']);
 });
 
 test('another system in the middle of an installation is an error, too', () => {
-  const { state } = installingRun().feed(inputs.helloInstalled(false));
+  const { state } = installingRun().feed(inputs.helloInstalled('another'));
   assert.deepEqual([state.status, state.errorCode], ['error', 'booted_another_system']);
 });
 
+test('a copy of the installed system on another disk is not the installed system', () => {
+  const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled('copy'));
+  assert.deepEqual([state.status, state.errorCode], ['error', 'booted_another_system']);
+  assert.match(state.errorMessage ?? '', /a copy of the installed system, on another disk/);
+});
+
 test('the system that was there before may connect again until the installer begins', () => {
-  const run = new RunDriver().feed(inputs.prepared, inputs.accepted, inputs.helloInstalled(false, 'old'));
+  const run = new RunDriver().feed(inputs.prepared, inputs.accepted, inputs.helloInstalled('another', 'old'));
   assert.equal(run.state.status, 'in_progress');
-  run.feed(inputs.event({}, 'old'), inputs.helloInstalled(false, 'old'));
+  run.feed(inputs.event({}, 'old'), inputs.helloInstalled('another', 'old'));
   assert.equal(run.state.status, 'in_progress', 'a boot that speaks of the run is not another system');
 });
 
@@ -142,12 +148,12 @@ test('an installer that was started anew begins a new attempt; late words of the
   assert.equal(run.state.progressPercent, 1);
   run.feed(inputs.event({ percent: 70 }), inputs.result('failed'));
   assert.deepEqual([run.state.status, run.state.progressPercent], ['in_progress', 1]);
-  run.feed(inputs.result('booting', 'second'), inputs.helloInstalled(true), inputs.cloudInit('done'));
+  run.feed(inputs.result('booting', 'second'), inputs.helloInstalled('this'), inputs.cloudInit('done'));
   assert.equal(run.state.status, 'completed');
 });
 
 test('what an installed system hands in of a boot that nobody heard of begins no attempt', () => {
-  const run = new RunDriver().feed(inputs.prepared, inputs.accepted, inputs.helloInstalled(true));
+  const run = new RunDriver().feed(inputs.prepared, inputs.accepted, inputs.helloInstalled('this'));
   const there = run.state;
   run.feed(inputs.event({ percent: 90 }), inputs.result('booting'), inputs.result('failed', 'unknown'));
   assert.equal(run.state, there);
@@ -168,7 +174,7 @@ test('before the command is stored no machine can speak of the run', () => {
     inputs.accepted,
     inputs.event(),
     inputs.result('failed'),
-    inputs.helloInstalled(true),
+    inputs.helloInstalled('this'),
     inputs.cloudInit('done'),
   );
   assert.equal(run.state, before);
@@ -187,7 +193,7 @@ test('a run that has ended stays as it is', () => {
     .feed(
       inputs.event(),
       inputs.result('booting'),
-      inputs.helloInstalled(true),
+      inputs.helloInstalled('this'),
       inputs.cloudInit('done'),
       inputs.time(),
       { type: 'cancel', reach: 'connected' },
@@ -228,6 +234,6 @@ test('an adopted machine begins its run again', () => {
     ['in_progress', 'command-2', 0, null],
   );
   run.feed(inputs.event({ percent: 3 }, 'other'), inputs.result('booting', 'other'));
-  run.feed(inputs.helloInstalled(true), inputs.cloudInit('done'));
+  run.feed(inputs.helloInstalled('this'), inputs.cloudInit('done'));
   assert.equal(run.state.status, 'completed');
 });

@@ -65,7 +65,7 @@ test('silence from before the server was started is nobody’s fault', () => {
 
 test('silence of cloud-init from before the server was started is not counted either', () => {
   const run = installingRun()
-    .feed(inputs.result('booting'), inputs.helloInstalled(true))
+    .feed(inputs.result('booting'), inputs.helloInstalled('this'))
     .wait(60 * minuteMs);
   const observedSinceMs = run.nowMs;
   assert.equal(run.feed(inputs.time({ observedSinceMs })).state.status, 'in_progress');
@@ -92,6 +92,6 @@ test('F58 a slow installation of three hours meets no timeout and its percentage
     .feed(inputs.result('booting'))
     .wait(44 * minuteMs)
     .feed(inputs.time({ isConnected: false }));
-  run.feed(inputs.helloInstalled(true), inputs.cloudInit('done'));
+  run.feed(inputs.helloInstalled('this'), inputs.cloudInit('done'));
   assert.equal(run.state.status, 'completed');
 });

@@ -36,9 +36,9 @@ const input: fc.Arbitrary<RunInput> = fc.oneof(
     .record({ outcome: fc.constantFrom('booting', 'failed', 'aborted' as const), boot: bootId })
     .map(({ outcome, boot }) => inputs.result(outcome as 'booting', boot)),
   fc
-    .record({ boot: bootId, isThis: fc.boolean(), isInstalled: fc.boolean() })
-    .map(({ boot, isThis, isInstalled }) =>
-      isInstalled ? inputs.helloInstalled(isThis, boot) : inputs.helloInstaller(boot),
+    .record({ boot: bootId, system: fc.constantFrom('this', 'copy', 'another'), isInstalled: fc.boolean() })
+    .map(({ boot, system, isInstalled }) =>
+      isInstalled ? inputs.helloInstalled(system, boot) : inputs.helloInstaller(boot),
     ),
   fc
     .record({ status: fc.constantFrom('done', 'error', 'absent' as const), errors: fc.array(fc.constant('e')) })
