@@ -131,12 +131,16 @@ export class InstallLab {
     });
   }
 
-  /** The same machine, started from its disks alone. */
-  async startInstalled(identity: GuestIdentity, options: Pick<VmOptions, 'firmware' | 'disks'>): Promise<Vm> {
+  /** The same machine, started from its disks alone, unless its card says otherwise. */
+  async startInstalled(
+    identity: GuestIdentity,
+    options: Pick<VmOptions, 'firmware' | 'disks'> & { readonly card?: Partial<VmNetwork> },
+  ): Promise<Vm> {
+    const { card = {}, ...rest } = options;
     return await startVm(this.#resources, {
-      ...{ name: 'installed', memoryMib: 1024, netns: this.lan.netns, ...options },
+      ...{ name: 'installed', memoryMib: 1024, netns: this.lan.netns, ...rest },
       smbios: { uuid: identity.smbiosUuid, serial: identity.serial, boardSerial: identity.boardSerial },
-      network: { ...this.cable.card, mac: identity.macs[0] ?? '' },
+      network: { ...this.cable.card, ...card, mac: identity.macs[0] ?? '' },
     });
   }
 
