@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import { runCommand } from '../../core/base/run-command.ts';
 import type { Resources } from '../resources.ts';
@@ -123,14 +123,13 @@ async function checkDiskAtRest(file: string, nonce: string): Promise<void> {
 
 /** Both partition tables of a disk file, as sgdisk judges them. */
 export async function checkTables(file: string): Promise<void> {
-  const verified = (await runCommand('sgdisk', ['-v', file])).stdout;
+  const verified = await withItsSectors(file, async (path) => (await runCommand('sgdisk', ['-v', path])).stdout);
   if (!verified.includes('No problems found')) throw new Error(`sgdisk -v ${file}:\n${verified}`);
 }
 
 /** Start of the partition of type "Linux root (x86-64)". */
 export async function rootOffsetBytes(file: string): Promise<number> {
-  const { stdout } = await runCommand('sfdisk', ['--json', file]);
-  const { partitiontable: table } = partitionsSchema.parse(JSON.parse(stdout));
+  const table = await tableOf(file);
   const root = table.partitions.find(({ type }) => type.toLowerCase() === '4f68bce3-e8cd-4db1-96e7-fbcaf984b709');
   if (root === undefined) throw new Error(`${file} has no partition of type Linux root (x86-64)`);
   return root.start * table.sectorsize;
@@ -145,6 +144,26 @@ const partitionsSchema = z.object({
 
 /** Number of partitions in the table of a disk file. */
 export async function partitionCount(file: string): Promise<number> {
-  const { stdout } = await runCommand('sfdisk', ['--json', file]);
-  return partitionsSchema.parse(JSON.parse(stdout)).partitiontable.partitions.length;
+  return (await tableOf(file)).partitions.length;
+}
+
+async function tableOf(file: string): Promise<z.infer<typeof partitionsSchema>['partitiontable']> {
+  const { stdout } = await withItsSectors(file, async (path) => await runCommand('sfdisk', ['--json', path]));
+  return partitionsSchema.parse(JSON.parse(stdout)).partitiontable;
+}
+
+/** The tools take a file for a disk of 512-byte sectors; one with larger sectors is shown to them as a loop device. */
+async function withItsSectors<T>(file: string, use: (path: string) => Promise<T>): Promise<T> {
+  const head = Buffer.alloc(8192);
+  const fd = openSync(file, 'r');
+  readSync(fd, head, 0, head.length, 0);
+  closeSync(fd);
+  if (head.toString('latin1', 4096, 4104) !== 'EFI PART') return await use(file);
+  const { stdout } = await runCommand('losetup', ['--find', '--show', '--read-only', '--sector-size', '4096', file]);
+  const loop = stdout.trim();
+  try {
+    return await use(loop);
+  } finally {
+    await runCommand('losetup', ['--detach', loop]);
+  }
 }
