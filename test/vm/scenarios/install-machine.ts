@@ -36,13 +36,19 @@ const minuteMs = 60_000;
 /**
  * Installs a machine and takes both words for it: the server's, which has it from the agent of the new system, and that
  * system's own on the proof port. The order's user data gets the unit that says it.
+ * @param disturb What happens to the installation; the server is not asked for its state meanwhile.
  */
-export async function installMachine(at: ScenarioMachine, order: InstallOrder): Promise<Installed> {
+export async function installMachine(
+  at: ScenarioMachine,
+  order: InstallOrder,
+  disturb: () => Promise<void> = async () => undefined,
+): Promise<Installed> {
   const { lab, vm, machineUuid } = at;
   const provisionUuid = await lab.provision(machineUuid, {
     userData: proofUserData({ waitsForAgent: false, powersOff: false }),
     ...order,
   });
+  await disturb();
   const run = await followRun(at, provisionUuid);
   const { facts } = await vm.waitForProof('installed', { timeoutMs: 2 * minuteMs });
   const parsed = installedFactsSchema.parse(facts);
