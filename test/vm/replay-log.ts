@@ -52,9 +52,11 @@ export async function replayInGuest(
   });
   const lines = replays.map(
     (_, index) => `guest_input points-${index} >/points-${index}
-      replay-log "$(disk_of LOG${index})" "$(disk_of DISK${index})" /points-${index} >/seen-${index}
-      echo "replayed ${index} at $(cut -d' ' -f1 /proc/uptime) s"`,
+      { replay-log "$(disk_of LOG${index})" "$(disk_of DISK${index})" /points-${index} >/seen-${index}
+        echo "replayed ${index} at $(cut -d' ' -f1 /proc/uptime) s"; } &
+      replay${index}=$!`,
   );
+  const ends = replays.map((_, index) => `wait "$replay${index}"`);
   const facts = replays.map((_, index) => `\\"${index}\\":\\"$(tr '\\n' ';' </seen-${index})\\"`).join(',');
   const vm = await startVm(resources, {
     name: 'replay',
@@ -65,7 +67,7 @@ export async function replayInGuest(
       { file: logFile, serial: `LOG${index}`, readOnly: true },
       { file: diskFile, serial: `DISK${index}` },
     ]),
-    fwCfg: { script: `${lines.join('\n')}\nprove replay "{${facts}}"`, ...Object.fromEntries(points) },
+    fwCfg: { script: `${[...lines, ...ends].join('\n')}\nprove replay "{${facts}}"`, ...Object.fromEntries(points) },
     extraArgs: ['-no-reboot'],
   });
   const proof = await vm.waitForProof('replay', options);

@@ -3,62 +3,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { freePort, Resources } from '../../resources.ts';
-import { installerAsset } from '../installer-assets.ts';
-import { type InstallerOverlay, writeOverlay } from '../installer-overlay.ts';
-import { startVm, type Vm } from '../qemu.ts';
-import { screenText } from '../screen-text.ts';
-
-const timeoutMs = 120_000;
-
-interface GuestOptions {
-  readonly name: string;
-  readonly overlay: InstallerOverlay;
-  readonly append?: string;
-  readonly extraArgs?: readonly string[];
-  /** Of the host, leads to the guest's remote shell; default: no network. */
-  readonly sshPort?: number;
-}
-
-/** A machine that boots the installer and has nobody to talk to. */
-async function startGuest(resources: Resources, options: GuestOptions): Promise<Vm> {
-  const nonce = options.name;
-  return await startVm(resources, {
-    ...{ name: options.name, nonce, firmware: 'seabios' },
-    network: options.sshPort === undefined ? null : { hostForwards: [{ hostPort: options.sshPort, guestPort: 22 }] },
-    kernel: {
-      file: installerAsset('vmlinuz'),
-      append: options.append ?? '',
-      initrd: writeOverlay(resources, options.overlay, nonce),
-    },
-    extraArgs: ['-no-reboot', ...(options.extraArgs ?? [])],
-  });
-}
-
-/** Waits for text on screen and serial line alike; a row of the screen holds 80 characters. */
-async function waitForBoth(vm: Vm, pattern: RegExp): Promise<void> {
-  await vm.waitForConsole(pattern, { timeoutMs });
-  const isOnScreen = async (): Promise<boolean> => pattern.test((await screenText(vm)).replaceAll('\n', ''));
-  await vm.waitUntil(`${pattern} on the screen`, isOnScreen, { timeoutMs: 30_000 });
-}
-
-/** A program in the installer's place: the hook lays it over the real one and ends that. */
-function inPlaceOfInstaller(program: string): string {
-  return `
-    cat >/run/in-its-place <<'END'
-#!/bin/sh
-${program}
-END
-    chmod 755 /run/in-its-place
-    mount --bind /run/in-its-place /usr/lib/durantic/durantic
-    until [ -s /run/durantic/installer.pid ]; do usleep 100000; done
-    # It may have been the first to start.
-    pid=$(cat /run/durantic/installer.pid)
-    case $(readlink "/proc/$pid/exe") in */durantic) kill -9 "$pid" || true ;; esac`;
-}
+import type { Vm } from '../qemu.ts';
+import { inPlaceOfInstaller, startSupervisedGuest, timeoutMs, waitForBoth } from './supervised-guest.ts';
 
 test('a second stage that is not the one it was built with is refused on every console, and nothing restarts', async () => {
   await using resources = new Resources();
-  const vm = await startGuest(resources, {
+  const vm = await startSupervisedGuest(resources, {
     name: 'altered',
     overlay: { files: { 'durantic/stage2.squashfs': 'altered' } },
   });
@@ -80,7 +30,7 @@ test('an installer that ends is started again, told why, and every console says 
       2) cp /run/durantic/crash /run/seen-by-second; kill -SEGV $$ ;;
       *) cp /run/durantic/crash /run/seen-by-third; exec sleep 1000 ;;
     esac`;
-  const vm = await startGuest(resources, {
+  const vm = await startSupervisedGuest(resources, {
     name: 'crash',
     overlay: {
       hook: `${inPlaceOfInstaller(program)}
@@ -104,69 +54,6 @@ test('an installer that ends is started again, told why, and every console says 
   await pressCtrlAltDel(vm);
 });
 
-test('with durantic.shell a failure offers a shell on the serial line, and the installer comes back after it', async () => {
-  await using resources = new Resources();
-  const vm = await startGuest(resources, {
-    name: 'shell',
-    append: 'durantic.shell',
-    overlay: {
-      hook: `${inPlaceOfInstaller(`
-        [ -e /run/from-the-shell ] || exit 1
-        : >/run/again; exec sleep 1000`)}
-        until [ -e /run/again ]; do usleep 100000; done
-        prove again "{\\"said\\":\\"$(cat /run/from-the-shell)\\"}"`,
-    },
-  });
-  await vm.waitForConsole(/ended with exit code 1.*Press Enter for a shell/s, { timeoutMs });
-  await vm.type('\r');
-  await vm.waitForConsole(/durantic-installer:.*# /, { timeoutMs: 30_000 });
-  await vm.type('echo the-shell-has-$((40 + 2)) >/run/from-the-shell; tty; exit\r');
-  await vm.waitForConsole(/\/dev\/ttyS0/, { timeoutMs: 30_000 });
-  const { facts } = await vm.waitForProof('again', { timeoutMs: 60_000 });
-  assert.equal(facts['said'], 'the-shell-has-42');
-});
-
-test('the watchdog resets a machine whose installer hangs', async () => {
-  await using resources = new Resources();
-  const vm = await startGuest(resources, {
-    name: 'watchdog',
-    extraArgs: ['-device', 'i6300esb', '-action', 'watchdog=pause'],
-    overlay: {
-      hook: `
-        active() { grep -lx active /sys/class/watchdog/watchdog*/state; }
-        until active; do usleep 200000; done
-        fed=$(dirname "$(active)")
-        prove fed "{\\"identity\\":\\"$(cat $fed/identity)\\",\\"timeout\\":$(cat $fed/timeout)}"
-        kill -STOP "$(cat /run/durantic/installer.pid)"`,
-    },
-  });
-  const { facts } = await vm.waitForProof('fed', { timeoutMs });
-  assert.equal(facts['identity'], 'i6300ESB timer', 'not the one in hardware');
-  const isReset = async (): Promise<boolean> => (await vm.status()) === 'watchdog';
-  await vm.waitUntil('the watchdog to act', isReset, { timeoutMs: (Number(facts['timeout']) + 30) * 1000 });
-});
-
-test('the power button ends the installer in order: the watchdog is stopped, the machine goes off', async () => {
-  await using resources = new Resources();
-  const vm = await startGuest(resources, {
-    name: 'power',
-    extraArgs: ['-device', 'i6300esb', '-action', 'watchdog=pause'],
-    overlay: {
-      hook: `
-        active() { grep -lx active /sys/class/watchdog/watchdog*/state; }
-        until active && pidof acpid; do usleep 200000; done
-        prove ready '{}'
-        while active; do usleep 50000; done
-        prove stopped "{\\"leaving\\":$([ -e /run/durantic/leaving ] && echo true || echo false)}"`,
-    },
-  });
-  await vm.waitForProof('ready', { timeoutMs });
-  await vm.powerdown();
-  assert.deepEqual((await vm.waitForProof('stopped', { timeoutMs: 30_000 })).facts, { leaving: true });
-  await vm.waitForPoweroff({ timeoutMs: 30_000 });
-  assert.doesNotMatch(vm.console, /The installer stopped/, 'an end in order is no crash');
-});
-
 test('who has the key comes in by the remote shell and finds a system in order', async () => {
   await using resources = new Resources();
   const dir = resources.tempDir();
@@ -174,7 +61,7 @@ test('who has the key comes in by the remote shell and finds a system in order',
   await runCommand('dropbearkey', ['-t', 'ed25519', '-f', key]);
   const publicKey = /^ssh-ed25519 \S+/m.exec((await runCommand('dropbearkey', ['-y', '-f', key])).stdout)?.[0];
   const sshPort = await freePort();
-  const vm = await startGuest(resources, {
+  const vm = await startSupervisedGuest(resources, {
     ...{ name: 'remote', sshPort, overlay: {} },
     // What stands in quotes is a key's comment and no parameter.
     // No server is known, and nobody answers the question for it.

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Resources } from '../../resources.ts';
-import { buildDebianImage } from '../../vm/debian-image.ts';
-import { newIdentity } from '../../vm/guest-identity.ts';
-import { InstallLab } from '../../vm/install-lab.ts';
-import { existingDebian } from '../../vm/scenarios/existing-debian.ts';
-import { assertDiskAtRest, installMachine } from '../../vm/scenarios/install-machine.ts';
-import { StageClock } from '../../vm/scenarios/stage-clock.ts';
+import { buildDebianImage } from '../debian-image.ts';
+import { newIdentity } from '../guest-identity.ts';
+import { InstallLab } from '../install-lab.ts';
+import { existingDebian } from './existing-debian.ts';
+import { assertDiskAtRest, installMachine } from './install-machine.ts';
+import { StageClock } from './stage-clock.ts';
 
 const gib = 1024 ** 3;
 
