@@ -176,6 +176,7 @@ class Provisions implements ProvisionService {
     const mode = machine['mode'];
     const facts = {
       isConnected,
+      heardAtMs: hub.lastSeenAt(run.machineUuid),
       mode: typeof mode === 'string' ? mode : null,
       bootTimeoutMs: number(machine, 'boot_timeout_seconds') * 1000,
       observedSinceMs: this.#observedSinceMs,

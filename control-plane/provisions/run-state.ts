@@ -84,6 +84,8 @@ export type CancelReach = 'none' | 'connected' | 'away';
 
 export interface TimeFacts {
   readonly isConnected: boolean;
+  /** When the machine was heard of last; null when it never was since the server's start. */
+  readonly heardAtMs: number | null;
   /** What the machine said last. */
   readonly mode: string | null;
   readonly bootTimeoutMs: number;

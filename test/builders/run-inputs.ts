@@ -59,7 +59,14 @@ export const inputs = {
   }),
   time: (facts: Partial<TimeFacts> = {}) => ({
     type: 'time',
-    facts: { isConnected: true, mode: 'installer', bootTimeoutMs: 45 * minuteMs, observedSinceMs: 0, ...facts },
+    facts: {
+      isConnected: true,
+      heardAtMs: Number.POSITIVE_INFINITY,
+      mode: 'installer',
+      bootTimeoutMs: 45 * minuteMs,
+      observedSinceMs: 0,
+      ...facts,
+    },
   }),
 } as const satisfies Record<string, RunInput | ((...args: never[]) => RunInput)>;
 

@@ -93,7 +93,10 @@ export class RunWorld {
   }
 
   #newService(): ProvisionService {
-    const hub: Pick<AgentHub, 'isConnected'> = { isConnected: () => this.#isConnected };
+    const hub: Pick<AgentHub, 'isConnected' | 'lastSeenAt'> = {
+      isConnected: () => this.#isConnected,
+      lastSeenAt: () => (this.#isConnected ? this.clock.now() : null),
+    };
     const service = createProvisionService(this.context, {
       hub: hub as AgentHub,
       commands: this.queue,

@@ -21,7 +21,7 @@ const hook = (makesReadOnly: boolean): string => `
 /** The firmware's entries that are ours, and its order, at the `count`th start. */
 async function entriesAt(guest: InstallerGuest, count: number) {
   const { facts } = await guest.waitForProof(`entries-${count}`, { timeoutMs: 180_000 });
-  const text = z.object({ text: z.string() }).parse(facts).text.replaceAll('|', '\\n').replaceAll('>', '\\t');
+  const text = z.object({ text: z.string() }).parse(facts).text.replaceAll('|', '\n').replaceAll('>', '\t');
   const order = /^BootOrder: (.*)$/m.exec(text)?.[1]?.split(',') ?? [];
   return { own: parseEfibootmgr(text).filter(({ label }) => label.startsWith('Durantic: ')), order };
 }

@@ -48,6 +48,14 @@ test('a machine that comes back into the installer instead is told so after 15 m
   assert.match(run.state.errorMessage ?? '', /boot from other media/);
 });
 
+test('a connection that the way into the installed system left open is no installer', () => {
+  const run = installingRun().feed(inputs.result('booting'));
+  const heardAtMs = run.nowMs + 10_000;
+  run.wait(5 * minuteMs).feed(inputs.time({ heardAtMs, bootTimeoutMs: 5 * minuteMs }));
+  assert.equal(run.state.status, 'timeout');
+  assert.match(run.state.errorMessage ?? '', /has not connected 5 minutes after the machine left for it/);
+});
+
 test('a hello counts as a sign of life while the installation goes on', () => {
   const run = installingRun()
     .wait(40 * minuteMs)
