@@ -39,17 +39,21 @@ export function inventoryJob(connection: AgentConnection, inventory: Inventory, 
   };
 }
 
+/** Kernels keep more or less of the memory for themselves (their own size, crashkernel=); no module is as small. */
+const kernelMemoryBytes = 512 * 1024 ** 2;
+
 /** What makes each part the same part: names, addresses and carriers change with every boot. */
 const identities: Readonly<Record<string, (inventory: Inventory) => unknown>> = {
   cpu: ({ cpu }) => cpu,
-  memory: ({ memory_bytes }) => memory_bytes,
   disks: ({ disks }) => disks.map((disk) => [disk.wwn, disk.serial, disk.model, disk.size_bytes].join('|')).sort(),
   nics: ({ nics }) => nics.map(({ mac }) => mac).sort(),
   gpus: ({ gpus }) => gpus.map(({ vendor, device }) => `${vendor}|${device}`).sort(),
 };
 
 function changedParts(before: Inventory, after: Inventory): string[] {
-  return Object.entries(identities)
+  const changed = Object.entries(identities)
     .filter(([, identity]) => JSON.stringify(identity(before)) !== JSON.stringify(identity(after)))
     .map(([name]) => name);
+  const hasOtherMemory = Math.abs(before.memory_bytes - after.memory_bytes) > kernelMemoryBytes;
+  return hasOtherMemory ? [...changed, 'memory'] : changed;
 }
