@@ -54,6 +54,8 @@ function changedParts(before: Inventory, after: Inventory): string[] {
   const changed = Object.entries(identities)
     .filter(([, identity]) => JSON.stringify(identity(before)) !== JSON.stringify(identity(after)))
     .map(([name]) => name);
-  const hasOtherMemory = Math.abs(before.memory_bytes - after.memory_bytes) > kernelMemoryBytes;
+  const { memory_bytes: had } = before;
+  const { memory_bytes: has } = after;
+  const hasOtherMemory = had === null || has === null ? had !== has : Math.abs(had - has) > kernelMemoryBytes;
   return hasOtherMemory ? [...changed, 'memory'] : changed;
 }
