@@ -35,7 +35,7 @@ interface Scene {
 async function makeScene(resources: Resources): Promise<Scene> {
   const lab = await InstallLab.create(resources);
   const disk = await makeSmallBootDisk(resources);
-  const system = [...smallestSystem, { name: 'var/noise', data: noise(48 * mib) }];
+  const system = [...smallestSystem, { name: 'var/noise', data: noise(160 * mib) }];
   await lab.push((await writeBootImage(resources, { disk, system })).reference, 'small:1');
   const target = resources.sparseFile(2 * gib);
   const identity = newIdentity();
@@ -43,7 +43,7 @@ async function makeScene(resources: Resources): Promise<Scene> {
     await lab.startInstaller({
       ...{ medium: 'direct', firmware: 'seabios', identity },
       ...(overlay === undefined ? {} : { overlay }),
-      disks: [{ file: target, serial: 'TARGET', throttle: { writeBytesPerSecond: 4 * mib } }],
+      disks: [{ file: target, serial: 'TARGET' }],
       extraArgs: ['-no-reboot'],
     });
   return { lab, target, start };
