@@ -36,6 +36,7 @@ export interface LiveOptions {
 export async function liveInInstaller(live: LiveOptions): Promise<void> {
   const { options, parts, places, parameters, choice, emit } = live;
   const { signal, timings = {} } = options;
+  await parts.removeLeftovers(live.log, signal);
   const carried = takeCarriedState(places.carriedDir);
   for (const text of carried.problems) emit({ kind: 'notice', text });
   const reports = await openReports({ runDir: places.runDir, emit, carried: carried.commands });

@@ -27,6 +27,7 @@ export function productionParts(): InstallerParts {
     openDisplay,
     startNetwork: async (options) => (await import('./network/start-network.ts')).startNetwork(options),
     probeOf,
+    removeLeftovers: async (log, signal) => await (await import('./remove-leftovers.ts')).removeLeftovers(log, signal),
     supervise: async (options) => await supervision.run(options),
     listDisks: async () => {
       const { listDisks } = await import('../agent/hardware/list-disks.ts');

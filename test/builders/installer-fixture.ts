@@ -140,6 +140,7 @@ export async function startInstaller(resources: Resources, options: StartInstall
         return network;
       },
       probeOf,
+      removeLeftovers: async () => undefined,
       supervise: async () => undefined,
       listDisks: async () => [],
       setClock: null,
