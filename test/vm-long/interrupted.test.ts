@@ -115,7 +115,7 @@ for (let round = 0; round < rounds; round += 1) {
     assert.equal((await lab.server.machines()).length, 1);
     assert.equal(await stateOf(target), 'complete');
     context.diagnostic(
-      `cut after ${atMs} of ${installMs} ms, in ${step}: ${disk}; ${adopted ? 'adopted' : 'the same machine by itself'}; ${end}`,
+      `seed ${seed}: cut after ${atMs} of ${installMs} ms, in ${step}: ${disk}; ${adopted ? 'adopted' : 'the same machine by itself'}; ${end}`,
     );
   });
 
@@ -139,6 +139,6 @@ for (let round = 0; round < rounds; round += 1) {
     const end = await untilInstalled(scene, guest, { machineUuid, provisionUuid });
     assert.equal((await lab.server.machines()).length, 1);
     assert.equal(await stateOf(target), 'complete');
-    context.diagnostic(`killed after ${atMs} of ${installMs} ms, in ${step}: ${disk}; ${end}`);
+    context.diagnostic(`seed ${seed}: killed after ${atMs} of ${installMs} ms, in ${step}: ${disk}; ${end}`);
   });
 }
