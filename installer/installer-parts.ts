@@ -4,7 +4,6 @@ import type { HardwareOptions } from '../agent/hardware/collect-facts.ts';
 import type { SetClock } from '../agent/identity/fetch-server-ca.ts';
 import type { LinkTimings } from '../agent/link/run-link.ts';
 import type { EndpointConfig } from '../agent/link/server-endpoint.ts';
-import type { Logger } from '../core/base/logger.ts';
 import type { KernelParameters } from '../protocol/kernel-parameters.ts';
 import type { CommandTimings } from './commands/installer-context.ts';
 import type { ProbeClock } from './enrolment/belong-to-server.ts';
@@ -26,8 +25,8 @@ export interface InstallerParts {
   }) => Promise<InstallerDisplay>;
   readonly startNetwork: (options: NetworkOptions) => Promise<Network>;
   readonly probeOf: (server: EndpointConfig, clock: ProbeClock) => Probe;
-  /** What an installer before this one has left when it was killed. */
-  readonly removeLeftovers: (log: Logger, signal: AbortSignal) => Promise<void>;
+  /** Takes away what an installer before this one has left when it was killed; looks for it at once. */
+  readonly removeLeftovers: (say: (text: string) => void, signal: AbortSignal) => Promise<void>;
   /** Watchdog and remote shell; goes on until the signal is aborted. */
   readonly supervise: (options: SuperviseOptions) => Promise<void>;
   readonly listDisks: () => Promise<readonly DiskFacts[]>;

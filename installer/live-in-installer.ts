@@ -36,7 +36,9 @@ export interface LiveOptions {
 export async function liveInInstaller(live: LiveOptions): Promise<void> {
   const { options, parts, places, parameters, choice, emit } = live;
   const { signal, timings = {} } = options;
-  await parts.removeLeftovers(live.log, signal);
+  // Waited for before any disk is searched or written; a disk that hangs keeps neither watchdog nor remote shell waiting.
+  const cleared = parts.removeLeftovers((text) => emit({ kind: 'notice', text }), signal);
+  cleared.catch(() => undefined);
   const carried = takeCarriedState(places.carriedDir);
   for (const text of carried.problems) emit({ kind: 'notice', text });
   const reports = await openReports({ runDir: places.runDir, emit, carried: carried.commands });
@@ -50,6 +52,7 @@ export async function liveInInstaller(live: LiveOptions): Promise<void> {
     async (until) => await watchDisks({ listDisks, emit, signal: until }),
     async (until) => await chooseServer({ choice, listDisks, emit, mediumWaitMs, given: parameters, signal: until }),
     async (until) => {
+      await cleared;
       const search = async () => await searchLocalDisks({ listDisks, signal: until, ...quiet(options) });
       const key = MachineKey.open({ stateDir: places.stateDir, emit, search, carried: carried.identity });
       // Waited for when the server is known; until then a failure must not end the process.

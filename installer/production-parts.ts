@@ -2,6 +2,7 @@ import { sleep } from '../core/base/abort.ts';
 import { ProvisionError } from '../core/base/errors.ts';
 import { openDisplay } from './console/display.ts';
 import type { InstallerParts } from './installer-parts.ts';
+import { removeLeftovers } from './remove-leftovers.ts';
 import { Supervision } from './supervision/supervision.ts';
 
 const goingDownMs = 5 * 60_000;
@@ -27,7 +28,7 @@ export function productionParts(): InstallerParts {
     openDisplay,
     startNetwork: async (options) => (await import('./network/start-network.ts')).startNetwork(options),
     probeOf,
-    removeLeftovers: async (log, signal) => await (await import('./remove-leftovers.ts')).removeLeftovers(log, signal),
+    removeLeftovers: async (say, signal) => await removeLeftovers(say, signal),
     supervise: async (options) => await supervision.run(options),
     listDisks: async () => {
       const { listDisks } = await import('../agent/hardware/list-disks.ts');

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep } from '../core/base/abort.ts';
 import { describeError } from '../core/base/describe-error.ts';
-import type { Logger } from '../core/base/logger.ts';
 import { runCommand } from '../core/base/run-command.ts';
 
 export interface LeftoverPlaces {
@@ -21,20 +20,28 @@ const retryMs = 200;
 
 /**
  * Takes away what an installer that was killed has left (failure row F61): file systems mounted on folders of an
- * installation, for which the disk would be refused as busy, and files in memory. Only for a system in which nothing
- * else installs. What cannot be taken away is logged.
+ * installation, for which the disk would be refused as busy, and files in memory. They are looked for before the call
+ * returns: what is made later is not touched. Only for a system in which nothing else installs.
+ * @param say Told what was removed, or what cannot be and what to do then.
  */
-export async function removeLeftovers(log: Logger, signal: AbortSignal, places = leftoverPlaces): Promise<void> {
+export async function removeLeftovers(
+  say: (text: string) => void,
+  signal: AbortSignal,
+  places = leftoverPlaces,
+): Promise<void> {
   const folders = places.folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
   if (folders.length === 0) return;
-  log.info({ folders }, 'an installation was ended before it could clean up');
   try {
     await unmountBelow(folders, performance.now() + (places.patienceMs ?? 20_000), signal);
     await detachLoopsOf(folders, signal);
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    say(`an installation was interrupted; what it had left was removed (${folders.join(', ')})`);
   } catch (error) {
     if (signal.aborted) throw error;
-    log.warn({ error: describeError(error) }, 'what an installation has left cannot be removed');
+    const why = describeError(error);
+    say(
+      `an interrupted installation has left something that cannot be removed: ${why}. Restart the machine to install it`,
+    );
   }
 }
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../../../core/base/logger.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { leftoverName, removeLeftovers } from '../../../installer/remove-leftovers.ts';
 import { Resources, waitFor } from '../../resources.ts';
@@ -27,15 +26,17 @@ test('F61 what a killed installation has left goes: mounts below mounts, loop de
   const { stdout } = await runCommand('losetup', ['--find', '--show', join(shadow, 'disk')]);
   for (const other of ['durantic-0', 'somebody']) mkdirSync(join(temp, other));
 
-  await removeLeftovers(silentLogger, signal, { folders: [temp, memory, join(temp, 'none')] });
+  const said: string[] = [];
+  await removeLeftovers((text) => said.push(text), signal, { folders: [temp, memory, join(temp, 'none')] });
 
+  assert.match(said.join(), /was interrupted; what it had left was removed \(.*durantic-root-AbCdEf/);
   assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /durantic-root-AbCdEf/);
   assert.deepEqual([readdirSync(temp), readdirSync(memory)], [['durantic-0', 'somebody'], []]);
   const loops = await runCommand('losetup', ['--list', '--noheadings', '--output', 'NAME,BACK-FILE']);
   assert.ok(!loops.stdout.includes('durantic-shadow-123456'), `${stdout.trim()} is free`);
 });
 
-test('what is still held is waited for, then logged, and the installer goes on', async () => {
+test('what is still held is waited for, then named with what to do, and the installer goes on', async () => {
   await using resources = new Resources();
   const temp = resources.tempDir();
   const root = join(temp, 'durantic-root-held');
@@ -47,10 +48,9 @@ test('what is still held is waited for, then logged, and the installer goes on',
     await using held = new Resources();
     const holder = held.spawn('tail', ['-f', join(root, 'file')]);
     await waitFor('the holder', () => readdirSync(`/proc/${holder.pid}/fd`).length > 3, { timeoutMs: 10_000 });
-    const warnings: unknown[] = [];
-    const log = { ...silentLogger, info: () => undefined, warn: (facts: unknown) => void warnings.push(facts) };
-    await removeLeftovers(log as typeof silentLogger, signal, { folders: [temp], patienceMs: 300 });
-    assert.match(JSON.stringify(warnings), /busy/);
+    const said: string[] = [];
+    await removeLeftovers((text) => said.push(text), signal, { folders: [temp], patienceMs: 300 });
+    assert.match(said.join(), /cannot be removed: .*busy.*Restart the machine/s);
     assert.ok(existsSync(join(root, 'file')), 'nothing below a mount is deleted');
   }
 });
