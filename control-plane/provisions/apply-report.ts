@@ -1,5 +1,5 @@
 import { beginRun, endRun } from './end-run.ts';
-import type { RunInput, RunState, SystemOfRun } from './run-state.ts';
+import type { RunInput, RunState } from './run-state.ts';
 
 type Input<K extends RunInput['type']> = Extract<RunInput, { type: K }>;
 
@@ -59,15 +59,15 @@ export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number):
   const isSameBoot = run.bootIds.includes(input.bootId);
   const hasInstalled = run.bootingAtMs !== null || run.bootIds.length > 0;
   if (input.mode === 'installed' && hasInstalled && !isSameBoot) {
-    const message = describeOther(run, input.system);
+    const message = describeOther(run, input);
     return endRun(run, { status: 'error', code: 'booted_another_system', message }, nowMs);
   }
   // Between systems the clock runs from the moment the machine left, or a machine that restarts for ever would never end.
   return run.bootingAtMs === null ? { ...run, lastEventAtMs: nowMs } : run;
 }
 
-function describeOther({ bootingAtMs }: RunState, system: SystemOfRun): string {
-  if (system === 'copy') return 'the machine has booted a copy of the installed system, on another disk';
+function describeOther({ bootingAtMs }: RunState, { system, rootDisk }: Input<'hello'>): string {
+  if (system === 'copy') return `the machine has booted a copy of the installed system, on another disk (${rootDisk})`;
   return bootingAtMs === null
     ? 'the machine has left the installer before the installation was complete, and booted another system'
     : 'the machine has booted another system than the one that was installed';

@@ -38,6 +38,7 @@ function onHello(context: ServerContext, keeper: RunKeeper, machineUuid: string,
     bootId: hello.boot_id,
     mode: hello.mode,
     system: systemOf(context, run.uuid, hello),
+    rootDisk: hello.root_disk?.serial ?? hello.root_disk?.wwn ?? null,
   });
 }
 

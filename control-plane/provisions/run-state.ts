@@ -62,6 +62,8 @@ export type RunInput =
       readonly bootId: string;
       readonly mode: Hello['mode'];
       readonly system: SystemOfRun;
+      /** Serial number or WWN of the disk that the system runs from; null where it is not known. */
+      readonly rootDisk: string | null;
     }
   | { readonly type: 'cloud_init'; readonly report: CloudInitReport }
   | { readonly type: 'cancel'; readonly reach: CancelReach }

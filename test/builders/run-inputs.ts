@@ -51,8 +51,15 @@ export const inputs = {
     mode: 'installed',
     bootId,
     system,
+    rootDisk: 'DISK',
   }),
-  helloInstaller: (bootId = 'installer') => ({ type: 'hello', mode: 'installer', bootId, system: 'another' }),
+  helloInstaller: (bootId = 'installer') => ({
+    type: 'hello',
+    mode: 'installer',
+    bootId,
+    system: 'another',
+    rootDisk: null,
+  }),
   cloudInit: (status: 'done' | 'error' | 'absent', errors: readonly string[] = []) => ({
     type: 'cloud_init',
     report: { status, errors },

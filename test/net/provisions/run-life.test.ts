@@ -168,7 +168,8 @@ test('the installed system on another disk than its own is a copy, and an error;
     await machine.bootInstalled(uuid, rootDisk);
     await machine.cloudInit(uuid, 'absent');
     assert.equal(run().status, expected, JSON.stringify([rootDisk, facts]));
-    if (expected === 'error') assert.match(run().error_message, /a copy of the installed system/);
+    if (expected === 'error')
+      assert.match(run().error_message, /a copy of the installed system, on another disk \(CLONE\)/);
   }
 });
 

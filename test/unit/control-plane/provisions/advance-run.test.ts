@@ -87,7 +87,7 @@ test('another system in the middle of an installation is an error, too', () => {
 test('a copy of the installed system on another disk is not the installed system', () => {
   const { state } = installingRun().feed(inputs.result('booting'), inputs.helloInstalled('copy'));
   assert.deepEqual([state.status, state.errorCode], ['error', 'booted_another_system']);
-  assert.match(state.errorMessage ?? '', /a copy of the installed system, on another disk/);
+  assert.match(state.errorMessage ?? '', /a copy of the installed system, on another disk \(DISK\)/);
 });
 
 test('the system that was there before may connect again until the installer begins', () => {
