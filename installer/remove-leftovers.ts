@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sleep } from '../core/base/abort.ts';
 import { describeError } from '../core/base/describe-error.ts';
 import { runCommand } from '../core/base/run-command.ts';
+import { isOtherProcessOfOurs, ownerOfWorkFolder } from '../core/base/work-folder.ts';
 
 export interface LeftoverPlaces {
   /** Folders in which installations make folders of their own. */
@@ -14,14 +15,13 @@ export interface LeftoverPlaces {
 
 export const leftoverPlaces: LeftoverPlaces = { folders: [tmpdir(), '/dev/shm', '/run'] };
 
-/** Folders that live no longer than what they were made for; `durantic-UID` is the running program's own. */
-export const leftoverName = /^durantic-(root|look|esp|bundle|notes|shadow|aside)-/;
 const retryMs = 200;
 
 /**
  * Takes away what an installer that was killed has left (failure row F61): file systems mounted on folders of an
  * installation, for which the disk would be refused as busy, and files in memory. They are looked for before the call
- * returns: what is made later is not touched. Only for a system in which nothing else installs.
+ * returns: what is made later is not touched, nor is what belongs to another process of this program that is alive, such as
+ * a `durantic provision` that somebody runs in the installer's shell.
  * @param say Told what was removed, or what cannot be and what to do then.
  */
 export async function removeLeftovers(
@@ -47,7 +47,10 @@ export async function removeLeftovers(
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => leftoverName.test(name));
+    return readdirSync(folder).filter((name) => {
+      const owner = ownerOfWorkFolder(name);
+      return owner !== null && !isOtherProcessOfOurs(owner);
+    });
   } catch {
     return [];
   }

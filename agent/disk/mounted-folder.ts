@@ -1,7 +1,6 @@
-import { mkdtemp, rmdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmdir } from 'node:fs/promises';
 import { runCommand } from '../../core/base/run-command.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 import type { DiskContext } from './types.ts';
 
 /** A filesystem mounted on a folder of its own, for as long as the object lives. */
@@ -11,7 +10,7 @@ export interface MountedFolder extends AsyncDisposable {
 
 /** Mounts a device on a new folder; `options` as for `mount -o`. @throws ProvisionError `tool_failed` */
 export async function mountFolder(device: string, options: string, ctx: DiskContext): Promise<MountedFolder> {
-  const path = await mkdtemp(join(tmpdir(), 'durantic-root-'));
+  const path = makeWorkFolder('root');
   try {
     await runCommand('mount', ['-o', options, '--', device, path], { signal: ctx.signal });
   } catch (error) {

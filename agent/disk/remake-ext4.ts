@@ -1,6 +1,7 @@
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../core/base/run-command.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 import type { Ext4Superblock } from './ext4-superblock.ts';
 import { mountFolder } from './mounted-folder.ts';
 import { smallRootBytes } from './plan-ext4-growth.ts';
@@ -39,7 +40,7 @@ export async function canRemake(device: string, ctx: DiskContext): Promise<boole
 export async function remakeExt4(options: RemakeOptions, ctx: DiskContext): Promise<void> {
   const { device } = options;
   const features = await readFeatures(device, ctx);
-  const folder = await mkdtemp(join(await memoryFolder(), 'durantic-aside-'));
+  const folder = makeWorkFolder('aside', await memoryFolder());
   try {
     const archive = join(folder, 'root.tar');
     {

@@ -1,7 +1,8 @@
-import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProvisionError } from '../../core/base/errors.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 import { attachLoop, detachLoop } from './loop-device.ts';
 import type { DiskContext, SectorBytes } from './types.ts';
 
@@ -29,7 +30,7 @@ export interface ShadowOptions {
  * it is attached to a loop device.
  */
 export async function makeShadowFile(options: ShadowOptions, ctx: DiskContext): Promise<ShadowFile> {
-  const folder = await mkdtemp(join(await memoryFolder(), 'durantic-shadow-'));
+  const folder = makeWorkFolder('shadow', await memoryFolder());
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const file = join(folder, 'disk');

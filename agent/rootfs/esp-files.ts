@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 
 /** mtools refuses FAT variants that firmware takes (sector counts that do not match the geometry). */
 const env = { MTOOLS_SKIP_CHECK: '1', MTOOLS_NO_VFAT: '0' };
@@ -51,7 +51,7 @@ export class EspFiles {
 
   /** Gives `use` a temporary file that holds the contents: for what is too large to be read whole. */
   async withCopy<T>(path: string, use: (file: string) => T | Promise<T>): Promise<T> {
-    const dir = mkdtempSync(join(tmpdir(), 'durantic-esp-'));
+    const dir = makeWorkFolder('esp');
     try {
       const file = join(dir, 'file');
       await this.#run('mcopy', ['-n', '-i', this.device, `::${path}`, file]);
@@ -63,7 +63,7 @@ export class EspFiles {
 
   /** Replaces the contents of a file, or makes it; its folder must exist. */
   async write(path: string, data: string | Uint8Array): Promise<void> {
-    const dir = mkdtempSync(join(tmpdir(), 'durantic-esp-'));
+    const dir = makeWorkFolder('esp');
     try {
       const file = join(dir, 'file');
       writeFileSync(file, data);

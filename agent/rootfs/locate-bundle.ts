@@ -3,18 +3,17 @@ import {
   createWriteStream,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { ProvisionError } from '../../core/base/errors.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 import { type BundleManifest, bundleManifestSchema } from '../../protocol/bundle-manifest.ts';
 
 /** A bundle ready to be copied; disposing of it removes what was unpacked for it. */
@@ -68,7 +67,7 @@ function readManifest(dir: string): BundleManifest {
 }
 
 async function unpacked(archive: string, signal: AbortSignal): Promise<LocatedBundle> {
-  const dir = mkdtempSync(join(tmpdir(), 'durantic-bundle-'));
+  const dir = makeWorkFolder('bundle');
   const dispose = (): void => rmSync(dir, { recursive: true, force: true });
   try {
     await unpack(archive, dir, signal);

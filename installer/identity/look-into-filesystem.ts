@@ -1,5 +1,4 @@
-import { mkdtempSync, realpathSync, rmdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { probeFilesystem } from '../../agent/disk/probe-filesystem.ts';
@@ -7,6 +6,7 @@ import { readDevice } from '../../agent/hardware/read-device.ts';
 import { type ProvisionRecord, provisionRecordSchema } from '../../agent/identity/provision-record.ts';
 import { type MachineIdentity, machineIdentitySchema } from '../../agent/identity/read-identity.ts';
 import { runCommand } from '../../core/base/run-command.ts';
+import { makeWorkFolder } from '../../core/base/work-folder.ts';
 
 export interface FilesystemPlace {
   /** Partition or whole disk. */
@@ -80,7 +80,7 @@ async function lookMounted(
   { driver, options }: { readonly driver: string; readonly options: string },
 ): Promise<FoundState | null> {
   const { device, signal } = place;
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'durantic-look-'));
+  const folder = makeWorkFolder('look');
   try {
     const args = ['-t', driver, '-o', `${options},${safeOptions}`, device, folder];
     await runCommand('mount', args, { signal, timeoutMs: stepTimeoutMs });

@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import type { Logger } from '../../../core/base/logger.ts';
 import { resolveInRoot } from '../../../core/base/resolve-in-root.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
+import { makeWorkFolder } from '../../../core/base/work-folder.ts';
 
 export interface MountRootOptions {
   /** Partition node of the root filesystem. */
@@ -29,7 +28,7 @@ export interface MountedRoot extends AsyncDisposable {
  * @throws ProvisionError `tool_failed` with what mount(8) said.
  */
 export async function mountRoot(options: MountRootOptions): Promise<MountedRoot> {
-  const path = mkdtempSync(join(tmpdir(), 'durantic-root-'));
+  const path = makeWorkFolder('root');
   const mountOptions = `nosuid,nodev,noexec${options.readOnly === true ? ',ro' : ''}`;
   const mounted: string[] = [];
   const unmount = async (): Promise<void> => {

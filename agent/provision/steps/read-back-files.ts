@@ -1,11 +1,11 @@
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ProvisionError } from '../../../core/base/errors.ts';
+import { makeWorkFolder } from '../../../core/base/work-folder.ts';
 import { sectorsRead } from '../../disk/device-reads.ts';
 import { assertReadsReachedDevice } from '../../disk/read-back.ts';
 import { native } from '../../native/load-native.ts';
@@ -20,7 +20,7 @@ export interface FileNotes extends Disposable {
 
 /** Notes the digest of every file of the mounted root. */
 export async function noteFiles(ctx: StepContext, root: string): Promise<FileNotes> {
-  const dir = mkdtempSync(join(tmpdir(), 'durantic-notes-'));
+  const dir = makeWorkFolder('notes');
   const dispose = (): void => rmSync(dir, { recursive: true, force: true });
   const file = join(dir, 'files');
   async function* lines(): AsyncGenerator<string> {

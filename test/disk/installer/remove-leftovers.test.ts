@@ -1,26 +1,28 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../../core/base/run-command.ts';
-import { leftoverName, removeLeftovers } from '../../../installer/remove-leftovers.ts';
+import { removeLeftovers } from '../../../installer/remove-leftovers.ts';
 import { Resources, waitFor } from '../../resources.ts';
 
-const repo = join(import.meta.dirname, '../../..');
 const mib = 1024 * 1024;
 const { signal } = new AbortController();
+/** A process that is no more. */
+const killed = spawnSync('true').pid;
 
 test('F61 what a killed installation has left goes: mounts below mounts, loop devices, files; nothing else does', async () => {
   await using resources = new Resources();
   const [temp, memory] = [resources.tempDir(), resources.tempDir()];
   const disk = resources.sparseFile(64 * mib);
   await runCommand('mkfs.ext4', ['-q', disk]);
-  const root = join(temp, 'durantic-root-AbCdEf');
+  const root = join(temp, `durantic-root-${killed}-AbCdEf`);
   mkdirSync(root);
   await runCommand('mount', ['-o', 'loop', disk, root]);
   mkdirSync(join(root, 'boot'));
   await runCommand('mount', ['-t', 'tmpfs', 'none', join(root, 'boot')]);
-  const shadow = join(memory, 'durantic-shadow-123456');
+  const shadow = join(memory, `durantic-shadow-${killed}-123456`);
   mkdirSync(shadow);
   writeFileSync(join(shadow, 'disk'), Buffer.alloc(mib));
   const { stdout } = await runCommand('losetup', ['--find', '--show', join(shadow, 'disk')]);
@@ -29,17 +31,17 @@ test('F61 what a killed installation has left goes: mounts below mounts, loop de
   const said: string[] = [];
   await removeLeftovers((text) => said.push(text), signal, { folders: [temp, memory, join(temp, 'none')] });
 
-  assert.match(said.join(), /was interrupted; what it had left was removed \(.*durantic-root-AbCdEf/);
-  assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /durantic-root-AbCdEf/);
+  assert.match(said.join(), /was interrupted; what it had left was removed \(.*durantic-root-\d+-AbCdEf/);
+  assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /durantic-root-\d+-AbCdEf/);
   assert.deepEqual([readdirSync(temp), readdirSync(memory)], [['durantic-0', 'somebody'], []]);
   const loops = await runCommand('losetup', ['--list', '--noheadings', '--output', 'NAME,BACK-FILE']);
-  assert.ok(!loops.stdout.includes('durantic-shadow-123456'), `${stdout.trim()} is free`);
+  assert.ok(!loops.stdout.includes(`durantic-shadow-${killed}-123456`), `${stdout.trim()} is free`);
 });
 
 test('what is still held is waited for, then named with what to do, and the installer goes on', async () => {
   await using resources = new Resources();
   const temp = resources.tempDir();
-  const root = join(temp, 'durantic-root-held');
+  const root = join(temp, `durantic-root-${killed}-held`);
   mkdirSync(root);
   await runCommand('mount', ['-t', 'tmpfs', 'none', root]);
   resources.defer('unmount', async () => void (await runCommand('umount', [root])));
@@ -55,16 +57,26 @@ test('what is still held is waited for, then named with what to do, and the inst
   }
 });
 
-test('every folder that an installation makes for itself is known by its name', () => {
-  const names = new Set<string>();
-  for (const part of ['agent', 'installer', 'core']) {
-    for (const file of readdirSync(join(repo, part), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts')) continue;
-      const text = readFileSync(join(repo, part, file), 'utf8');
-      if (!text.includes('mkdtemp')) continue;
-      for (const [, name = ''] of text.matchAll(/'(durantic-[a-z]+-)'/g)) names.add(name);
-    }
+test('what another process of this program works with stays, until that is gone', async () => {
+  await using resources = new Resources();
+  const temp = resources.tempDir();
+  const module = JSON.stringify(import.meta.resolve('../../../core/base/work-folder.ts'));
+  const program = `import { makeWorkFolder } from ${module}; console.log(makeWorkFolder('root', ${JSON.stringify(temp)}));`;
+  const keep = `${program} setInterval(() => undefined, 1000);`;
+  const said: string[] = [];
+  const remove = async (): Promise<void> =>
+    await removeLeftovers((text) => said.push(text), signal, { folders: [temp] });
+  let folder = '';
+  {
+    await using busy = new Resources();
+    const other = busy.spawn(process.execPath, ['--input-type=module', '--eval', keep]);
+    await waitFor('its folder', () => readdirSync(temp).length === 1, { timeoutMs: 10_000 });
+    [folder = ''] = readdirSync(temp);
+    assert.match(folder, new RegExp(`^durantic-root-${other.pid}-`));
+    await remove();
+    assert.deepEqual([readdirSync(temp), said], [[folder], []]);
   }
-  assert.ok(names.size >= 7, [...names].join(' '));
-  for (const name of names) assert.match(name, leftoverName);
+  await remove();
+  assert.deepEqual(readdirSync(temp), []);
+  assert.match(said.join(), new RegExp(folder));
 });
