@@ -50,15 +50,8 @@ async function assertBoots({ lab, guest, machineUuid, target }: Scene, provision
   const { facts } = await vm.waitForProof('installed', { timeoutMs: 6 * minuteMs, bootsFromDisk: true });
   const { cloud_init, failed_units } = installedFactsSchema.parse(facts);
   assert.deepEqual([cloud_init.errors, failed_units], [[], []]);
-  await vm.waitUntil(
-    'the installed system at the server',
-    async () =>
-      (await lab.server.machines()).find(
-        ({ uuid, mode, is_online, installed_provision_uuid: installed }) =>
-          uuid === machineUuid && mode === 'installed' && is_online && installed === provisionUuid,
-      ),
-    { timeoutMs: 2 * minuteMs },
-  );
+  const machine = await lab.waitForMode(vm, 'installed');
+  assert.deepEqual([machine.uuid, machine.installed_provision_uuid], [machineUuid, provisionUuid]);
   return vm;
 }
 

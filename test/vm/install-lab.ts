@@ -1,6 +1,6 @@
 import type { RegistryCredentials } from '../../core/oci/auth.ts';
 import { machineLogsSchema } from '../../protocol/api/commands.ts';
-import type { MachineUpdate } from '../../protocol/api/machines.ts';
+import type { Machine, MachineUpdate } from '../../protocol/api/machines.ts';
 import {
   type Provision,
   type ProvisionHistoryEntry,
@@ -196,6 +196,19 @@ export class InstallLab {
         const machine = (await this.server.machines()).find(({ uuid }) => uuid === machineUuid);
         return steps.includes(machine?.last_provision?.current_step ?? '');
       },
+      { timeoutMs: 5 * 60_000 },
+    );
+  }
+
+  /** Waits until a machine has connected in that mode since this guest was started. */
+  async waitForMode(vm: Vm, mode: 'installer' | 'installed'): Promise<Machine> {
+    return await vm.waitUntil(
+      `the machine to be online in mode ${mode}`,
+      async () =>
+        (await this.server.machines()).find(
+          (machine) =>
+            machine.is_online && machine.mode === mode && Date.parse(machine.last_seen_at ?? '') > vm.startedAt,
+        ),
       { timeoutMs: 5 * 60_000 },
     );
   }

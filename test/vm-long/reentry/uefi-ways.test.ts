@@ -7,28 +7,19 @@ import { Resources } from '../../resources.ts';
 import { buildDebianImage } from '../../vm/debian-image.ts';
 import { readOnDisk } from '../../vm/find-on-disk.ts';
 import { newIdentity } from '../../vm/guest-identity.ts';
-import { InstallLab } from '../../vm/install-lab.ts';
 import { rootOffsetBytes } from '../../vm/installed-guest.ts';
-import { lanHost } from '../../vm/installer-server.ts';
-import type { Vm } from '../../vm/qemu.ts';
+import { createNetworkBootLab } from '../../vm/network-boot-lab.ts';
 import { assertDiskAtRest, installMachine } from '../../vm/scenarios/install-machine.ts';
 import { StageClock } from '../../vm/scenarios/stage-clock.ts';
 
 const gib = 1024 ** 3;
 const mib = 1024 ** 2;
-const minuteMs = 60_000;
 
 test('UEFI without kexec: the firmware starts the installer once; without room for it, the network does', async (context) => {
   await using resources = new Resources();
   using clock = new StageClock(context, 'UEFI');
   const firmware = 'ovmf';
-  const tftpDir = resources.tempDir();
-  const lab = await InstallLab.create(resources, {
-    dhcpArgs: () => ['--enable-tftp', `--tftp-root=${tftpDir}`, '--dhcp-boot=boot.ipxe'],
-  });
-  const { server } = lab;
-  const url = `${server.bootUrl(lanHost)}/boot/ipxe?token=${await server.token()}`;
-  writeFileSync(join(tftpDir, 'boot.ipxe'), `#!ipxe\nchain ${url}\n`);
+  const lab = await createNetworkBootLab(resources);
   await lab.push(await buildDebianImage('debian-12'), 'debian:12');
   const target = resources.sparseFile(6 * gib);
   const identity = newIdentity();
@@ -52,26 +43,14 @@ test('UEFI without kexec: the firmware starts the installer once; without room f
       disks: [{ file: target, serial: 'TARGET', bootIndex: 0 }],
       card: { hasBootRom: true, bootIndex: 1 },
     });
-    await waitForInstalled(lab, vm);
+    await lab.waitForMode(vm, 'installed');
     clock.end('power-on to online');
     const anew = await installMachine({ ...at, vm }, { image: 'debian:12' });
     assert.match(JSON.stringify(await lab.history(machineUuid, anew.run.uuid)), expected);
-    assert.equal((await server.machines()).length, 1);
+    assert.equal((await lab.server.machines()).length, 1);
     await assertDiskAtRest({ ...at, vm }, anew, target);
   }
 });
-
-async function waitForInstalled(lab: InstallLab, vm: Vm): Promise<void> {
-  await vm.waitUntil(
-    'the installed system to be online',
-    async () =>
-      (await lab.server.machines()).find(
-        ({ is_online, mode, last_seen_at }) =>
-          is_online && mode === 'installed' && Date.parse(last_seen_at ?? '') > vm.startedAt,
-      ),
-    { timeoutMs: 4 * minuteMs },
-  );
-}
 
 /** Fills the EFI system partition, and takes from GRUB that it can start something once. */
 async function leaveTheNetworkOnly(resources: Resources, disk: string): Promise<void> {

@@ -1,30 +1,22 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Resources } from '../../resources.ts';
 import { buildDebianImage } from '../../vm/debian-image.ts';
 import { newIdentity } from '../../vm/guest-identity.ts';
-import { InstallLab } from '../../vm/install-lab.ts';
-import { lanHost } from '../../vm/installer-server.ts';
+import { createNetworkBootLab } from '../../vm/network-boot-lab.ts';
 import type { Vm } from '../../vm/qemu.ts';
 import { assertDiskAtRest, installMachine } from '../../vm/scenarios/install-machine.ts';
 import { StageClock } from '../../vm/scenarios/stage-clock.ts';
 
 const gib = 1024 ** 3;
-const minuteMs = 60_000;
 
 test('S2 S4 BIOS, iPXE with a token: one machine though its power was cut in discovery; installed by kexec; installed anew by an entry that GRUB boots once', async (context) => {
   await using resources = new Resources();
   using clock = new StageClock(context, 'S2');
   const firmware = 'seabios';
-  const tftpDir = resources.tempDir();
-  const lab = await InstallLab.create(resources, {
-    dhcpArgs: () => ['--enable-tftp', `--tftp-root=${tftpDir}`, '--dhcp-boot=boot.ipxe'],
-  });
+  const lab = await createNetworkBootLab(resources);
   const { server } = lab;
-  const script = `#!ipxe\nchain ${server.bootUrl(lanHost)}/boot/ipxe?token=${await server.token()}\n`;
-  writeFileSync(join(tftpDir, 'boot.ipxe'), script);
   await lab.push(await buildDebianImage('debian-12'), 'debian:12');
   await lab.push(await buildDebianImage('debian-13'), 'debian:13');
   const target = resources.sparseFile(6 * gib);
@@ -55,15 +47,7 @@ test('S2 S4 BIOS, iPXE with a token: one machine though its power was cut in dis
     firmware,
     disks: [{ file: target, serial: 'TARGET', bootIndex: 0 }],
   });
-  await vm.waitUntil(
-    'the installed system to be online',
-    async () =>
-      (await server.machines()).find(
-        ({ is_online, mode, last_seen_at }) =>
-          is_online && mode === 'installed' && Date.parse(last_seen_at ?? '') > vm.startedAt,
-      ),
-    { timeoutMs: 4 * minuteMs },
-  );
+  await lab.waitForMode(vm, 'installed');
   second.end('power-on to online');
   const there = { lab, vm, machineUuid, firmware, clock: second } as const;
   const anew = await installMachine(there, { image: 'debian:13', settings: { kexec_installer: false } });

@@ -6,13 +6,11 @@ import { Resources } from '../../resources.ts';
 import { buildDebianImage } from '../../vm/debian-image.ts';
 import { newIdentity } from '../../vm/guest-identity.ts';
 import { InstallLab } from '../../vm/install-lab.ts';
-import type { Vm } from '../../vm/qemu.ts';
 import { diskDifferences } from '../../vm/scenarios/disk-differences.ts';
 import { assertDiskAtRest, assertOnline, installMachine } from '../../vm/scenarios/install-machine.ts';
 import { StageClock } from '../../vm/scenarios/stage-clock.ts';
 
 const gib = 1024 ** 3;
-const minuteMs = 60_000;
 
 /** What a start of Debian changes by itself: logs, caches, leases, clocks, and what the agent keeps. */
 const changedByBooting =
@@ -42,15 +40,15 @@ test('S5 UEFI: an installed machine is sent into the installer and back into its
 
   const disks = [{ file: target, serial: 'TARGET', bootIndex: 0 }];
   const vm = await lab.startInstalled(identity, { firmware, disks });
-  await waitForMode(lab, vm, 'installed');
+  await lab.waitForMode(vm, 'installed');
   clock.end('power-on to online');
   const enter = await lab.command(machineUuid, 'EnterInstaller');
-  const inInstaller = await waitForMode(lab, vm, 'installer');
+  const inInstaller = await lab.waitForMode(vm, 'installer');
   assert.equal(inInstaller.uuid, machineUuid);
   assert.equal((await lab.commandOf(machineUuid, enter)).status, 'done');
   clock.end('into the installer');
   const leave = await lab.command(machineUuid, 'BootInstalledSystem');
-  await waitForMode(lab, vm, 'installed');
+  await lab.waitForMode(vm, 'installed');
   assert.equal((await lab.commandOf(machineUuid, leave)).status, 'done');
   clock.end('back into the installed system');
   await assertOnline(at, installed.run.uuid);
@@ -64,15 +62,3 @@ test('S5 UEFI: an installed machine is sent into the installer and back into its
     [],
   );
 });
-
-async function waitForMode(lab: InstallLab, vm: Vm, wanted: 'installer' | 'installed') {
-  return await vm.waitUntil(
-    `the machine to be online in mode ${wanted}`,
-    async () =>
-      (await lab.server.machines()).find(
-        ({ is_online, mode, last_seen_at }) =>
-          is_online && mode === wanted && Date.parse(last_seen_at ?? '') > vm.startedAt,
-      ),
-    { timeoutMs: 5 * minuteMs },
-  );
-}

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { Resources } from '../../resources.ts';
-import { InstallLab } from '../../vm/install-lab.ts';
-import { lanHost } from '../../vm/installer-server.ts';
+import { createNetworkBootLab } from '../../vm/network-boot-lab.ts';
 import { assertDiskAtRest, installMachine } from '../../vm/scenarios/install-machine.ts';
 import { StageClock } from '../../vm/scenarios/stage-clock.ts';
 
@@ -16,13 +14,7 @@ test('S7 UEFI, an NVMe disk with sectors of 4096 bytes, iPXE: an image for such 
   await using resources = new Resources();
   using clock = new StageClock(context, 'S7');
   const firmware = 'ovmf';
-  const tftpDir = resources.tempDir();
-  const lab = await InstallLab.create(resources, {
-    dhcpArgs: () => ['--enable-tftp', `--tftp-root=${tftpDir}`, '--dhcp-boot=boot.ipxe'],
-  });
-  const { server } = lab;
-  const url = `${server.bootUrl(lanHost)}/boot/ipxe?token=${await server.token()}`;
-  writeFileSync(join(tftpDir, 'boot.ipxe'), `#!ipxe\nchain ${url}\n`);
+  const lab = await createNetworkBootLab(resources);
   const layout = join(resources.tempDir(), 'image');
   await runCommand(buildImage, ['debian-12', '--sector-size', '4096', '--to', `oci:${layout}:latest`]);
   await lab.push(`oci:${layout}:latest`, 'debian:12-4kn');
