@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { type Resources, waitFor } from '../../resources.ts';
 import { diskBytes } from './faulty-install.ts';
@@ -31,8 +31,21 @@ async function loopsOn(file: string): Promise<string[]> {
     .filter(Boolean);
 }
 
-/** What a killed installer cannot take away itself. Programs that it had started end by themselves. */
+/** Programs that an installer of that place has started, or itself. */
+function programsOf(dir: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`TMPDIR=${dir}`);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** What a killed installer cannot take away itself. Programs that it had started end by themselves, and may attach or mount until then. */
 export async function release(dir: string, file: string): Promise<void> {
+  await waitFor('the programs of the killed installer to end', () => programsOf(dir).length === 0);
   await releaseMounts(dir);
   for (const device of await loopsOn(file)) {
     await waitFor(`${device} to be free`, async () => {
