@@ -57,6 +57,7 @@ export const provisionEventSchema = z.object({
   message: z.string(),
   code: z.string().optional(),
   kind: z.enum(['input', 'environment', 'transient', 'integrity', 'device', 'aborted', 'bug']).optional(),
+  /** How far this installation has brought the disk. Every event says it: after a power cut the last one counts. */
   disk_state: z.enum(['untouched', 'erased', 'partial', 'complete']).optional(),
   retryable: z.boolean().optional(),
   facts: z.record(z.string(), factValue).optional(),

@@ -4,6 +4,7 @@ import { detectGpt } from '../disk/gpt.ts';
 import { probePartitions } from '../disk/probe-partitions.ts';
 import type { DiskFacts, GptPartition, ReadBytes } from '../disk/types.ts';
 import { mountRoot } from '../provision/steps/mount-root.ts';
+import { findSeparateBoot } from '../provision/steps/separate-boot.ts';
 import { partitionIdentity } from '../rootfs/partition-identity.ts';
 import { partitionTypes, type RootfsContext } from '../rootfs/types.ts';
 import type { BootLayout } from './installed-disk.ts';
@@ -33,7 +34,6 @@ export async function openSystemDisk(
     const known = disk.partitions.find(({ number }) => number === partition?.number);
     return known === undefined ? null : `/dev/${known.name.replaceAll('!', '/')}`;
   };
-  const byType = (typeGuid: string) => partitions.find((partition) => partition.typeGuid === typeGuid);
   const root = partitions.find(({ number }) => number === rootNumber);
   const [rootDevice, rootType] = [device(root), filesystems.get(root?.number ?? 0)?.type];
   if (root === undefined || rootDevice === null || rootType === undefined) {
@@ -42,19 +42,21 @@ export async function openSystemDisk(
       `the root file system on ${disk.path} is in no partition of its table`,
     );
   }
-  const esp = byType(partitionTypes.esp);
-  const boot = byType(partitionTypes.xbootldr);
-  const [bootDevice, bootType] = [device(boot), filesystems.get(boot?.number ?? 0)?.type];
+  const esp = partitions.find(({ typeGuid }) => typeGuid === partitionTypes.esp);
+  const identities = partitions.map((each) => partitionIdentity(each, filesystems.get(each.number) ?? null));
+  const devices = new Map<number, string>();
+  for (const partition of partitions) {
+    const node = device(partition);
+    if (node !== null) devices.set(partition.number, node);
+  }
+  const boot = await findSeparateBoot(ctx, { rootNumber: root.number, rootType, identities, devices }, filesystems);
   const mounted = await mountRoot({
-    ...{ rootDevice, rootType, readOnly: true, log: ctx.log, signal: ctx.signal },
-    boot: bootDevice === null || bootType === undefined ? null : { device: bootDevice, type: bootType },
+    ...{ rootDevice, rootType, boot, readOnly: true, log: ctx.log, signal: ctx.signal },
   });
   return {
     layout: {
       root: mounted.path,
-      partitions: partitions.map((partition) =>
-        partitionIdentity(partition, filesystems.get(partition.number) ?? null),
-      ),
+      partitions: identities,
       rootNumber: root.number,
       bootNumber: boot?.number ?? null,
       espNumber: esp?.number ?? null,

@@ -8,11 +8,14 @@ export interface MountedFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** Mounts a device on a new folder; `options` as for `mount -o`. @throws ProvisionError `tool_failed` */
+/** An image's contents are no program, device or setuid file of this machine. */
+const hardened = 'nosuid,nodev,noexec';
+
+/** Mounts a device on a new folder; `options` as for `mount -o`, beside ours. @throws ProvisionError `tool_failed` */
 export async function mountFolder(device: string, options: string, ctx: DiskContext): Promise<MountedFolder> {
   const path = makeWorkFolder('root');
   try {
-    await runCommand('mount', ['-o', options, '--', device, path], { signal: ctx.signal });
+    await runCommand('mount', ['-o', `${hardened},${options}`, '--', device, path], { signal: ctx.signal });
   } catch (error) {
     await rmdir(path);
     throw error;

@@ -1,9 +1,10 @@
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
+import { assertSameDisk } from './same-disk.ts';
 import type { DiskContext, DiskFacts, DiskUser } from './types.ts';
 
 export interface StopUsersOptions {
-  /** Reads the disk anew after something was stopped (`readDisk`). */
+  /** Reads the disk anew, before anything is stopped and after each stop (`readDisk`). */
   readonly readAgain: () => Promise<DiskFacts>;
   /** Injectable for tests. */
   readonly run?: typeof runCommand;
@@ -14,14 +15,15 @@ const deepestStack = 16;
 
 /**
  * Stops swap, md arrays and LVM volume groups that lie wholly on the disk, the highest in the stack first, and makes
- * sure that they are gone (failure row F33).
+ * sure that they are gone (failure row F33). The name of the disk may have gone over to another one since it was chosen:
+ * what uses that one is not stopped.
  * @returns one sentence for each thing that was stopped.
- * @throws ProvisionError `disk_busy` when something cannot be stopped; `tool_missing`, `tool_failed`.
+ * @throws ProvisionError `disk_changed`; `disk_busy` when something cannot be stopped; `tool_missing`, `tool_failed`.
  */
 export async function stopUsers(disk: DiskFacts, options: StopUsersOptions, ctx: DiskContext): Promise<string[]> {
   const run = options.run ?? runCommand;
   const said: string[] = [];
-  let now = disk;
+  let now = await readSame(disk, options);
   for (let round = 0; round < deepestStack; round += 1) {
     const user = highest(now);
     if (user === undefined) return said;
@@ -32,7 +34,7 @@ export async function stopUsers(disk: DiskFacts, options: StopUsersOptions, ctx:
     );
     await refuseForeignVolumes(user, now, { run, ctx });
     await run(file, args, { signal: ctx.signal });
-    const after = await options.readAgain();
+    const after = await readSame(disk, options);
     if (after.users.some((left) => left.device === user.device && left.kind === user.kind)) {
       throw busy(disk, [user], 'is still in use after it was stopped');
     }
@@ -40,6 +42,12 @@ export async function stopUsers(disk: DiskFacts, options: StopUsersOptions, ctx:
     now = after;
   }
   throw busy(disk, now.users, 'is in use again and again');
+}
+
+async function readSame(disk: DiskFacts, options: StopUsersOptions): Promise<DiskFacts> {
+  const now = await options.readAgain();
+  assertSameDisk(disk, now);
+  return now;
 }
 
 function highest(disk: DiskFacts): DiskUser | undefined {

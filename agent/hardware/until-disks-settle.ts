@@ -6,6 +6,8 @@ export interface SettleOptions {
   /** No disk may come, go or change its size for so long. */
   readonly quietMs: number;
   readonly longestMs: number;
+  /** While these disks are not what is waited for, their quiet says nothing; default: any are, also none. */
+  readonly isEnough?: (disks: readonly DiskFacts[]) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -13,6 +15,7 @@ const pollMs = 250;
 
 /** The disks, once their list has not changed for a while: those of one controller come one after the other. */
 export async function untilDisksSettle(options: SettleOptions): Promise<readonly DiskFacts[]> {
+  const { isEnough = () => true } = options;
   const endMs = performance.now() + options.longestMs;
   let sinceMs = performance.now();
   let before = '';
@@ -22,7 +25,7 @@ export async function untilDisksSettle(options: SettleOptions): Promise<readonly
     const nowMs = performance.now();
     if (now !== before) sinceMs = nowMs;
     before = now;
-    if (nowMs - sinceMs >= options.quietMs || nowMs >= endMs) return disks;
-    await sleep(Math.min(pollMs, options.quietMs), options.signal);
+    if ((nowMs - sinceMs >= options.quietMs && isEnough(disks)) || nowMs >= endMs) return disks;
+    await sleep(Math.min(pollMs, endMs - nowMs), options.signal);
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/base/logger.ts';
 import type { NamedCredentials } from '../../core/oci/auth.ts';
+import type { RetryPolicy } from '../../core/oci/blob-download.ts';
 import { openLayoutSource } from '../../core/oci/layout-source.ts';
 import { parseReference } from '../../core/oci/reference.ts';
 import { openRegistrySource } from '../../core/oci/registry-source.ts';
@@ -11,6 +12,7 @@ export interface OpenImageSourceOptions {
   /** None: anonymous. */
   readonly credentials?: readonly NamedCredentials[];
   readonly proxy?: string | null;
+  readonly retryPolicy?: Partial<RetryPolicy>;
   readonly signal: AbortSignal;
   readonly log?: Logger;
 }
@@ -26,6 +28,7 @@ export async function openImageSource(reference: string, options: OpenImageSourc
     plainHttp: options.plainHttp,
     caFile: options.registryCaFile ?? undefined,
     proxy: options.proxy ?? undefined,
+    ...(options.retryPolicy === undefined ? {} : { retryPolicy: options.retryPolicy }),
     credentials: (registry) => options.credentials?.find((each) => each.registry === registry),
     log: options.log,
     signal: options.signal,

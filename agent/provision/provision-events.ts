@@ -23,20 +23,26 @@ export interface StepProgress {
 const rateWindowMs = 5000;
 
 /**
- * Makes the events of one installation: numbers them, keeps the percentage from going back, throttles progress and
- * measures the rate over the last 5 s.
+ * Makes the events of one installation: numbers them, keeps the percentage from going back, throttles progress, measures
+ * the rate over the last 5 s, and says with each how far the disk has come: any of them may be the last that is heard.
  */
 export class ProvisionEvents {
   readonly #options: ProvisionEventsOptions;
   readonly #now: () => number;
   #seq = 0;
   #percent = 0;
+  #diskState: DiskState = 'untouched';
   #lastProgressMs = Number.NEGATIVE_INFINITY;
   #samples: { timeMs: number; bytes: number }[] = [];
 
   constructor(options: ProvisionEventsOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+  }
+
+  /** How far the disk has come. */
+  get diskState(): DiskState {
+    return this.#diskState;
   }
 
   started(step: StepId): void {
@@ -59,6 +65,12 @@ export class ProvisionEvents {
       bytes_total: progress.bytesTotal ?? null,
       rate_bps: this.#rateBps(),
     });
+  }
+
+  /** The disk is, or is about to be, in this state: said at once, so that it is on its way before the write that makes it so. */
+  disk(step: StepId, state: DiskState): void {
+    this.#diskState = state;
+    this.#emit({ step, state: 'progress', message: stepNames[step] });
   }
 
   warning(step: StepId, message: string, facts?: ErrorFacts): void {
@@ -135,6 +147,7 @@ export class ProvisionEvents {
       bytes_done: null,
       bytes_total: null,
       rate_bps: null,
+      disk_state: this.#diskState,
       ...event,
     });
   }

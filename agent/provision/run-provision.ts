@@ -1,4 +1,4 @@
-import { asProvisionError, type DiskState, ProvisionError } from '../../core/base/errors.ts';
+import { asProvisionError, ProvisionError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { ProvisionEvent, StepId } from '../../protocol/provision-event.ts';
 import type { InstallPlan } from './install-plan.ts';
@@ -33,7 +33,6 @@ export async function runProvision(options: RunProvisionOptions): Promise<Instal
     ...(options.now === undefined ? {} : { now: options.now }),
   });
   let current: StepId | null = null;
-  let diskState: DiskState = 'untouched';
 
   const runStep: RunStep = async (step, run) => {
     signal.throwIfAborted();
@@ -45,9 +44,7 @@ export async function runProvision(options: RunProvisionOptions): Promise<Instal
       log,
       progress: (progress) => events.progress(step, progress),
       warn: (message, facts) => events.warning(step, message, facts),
-      setDiskState: (state) => {
-        diskState = state;
-      },
+      setDiskState: (state) => events.disk(step, state),
     };
     const result = await run(ctx);
     await options.afterStep?.(step, result.value);
@@ -58,12 +55,12 @@ export async function runProvision(options: RunProvisionOptions): Promise<Instal
 
   try {
     const done = await executePlan({ request, log, runStep, onPlan: options.onPlan });
-    events.finished(done.message, diskState, done.facts);
+    events.finished(done.message, events.diskState, done.facts);
     return done.installed;
   } catch (thrown) {
     const error = firstError(thrown, signal, log);
     // The commit knows better when it fails behind its last write.
-    const state = error.diskState ?? diskState;
+    const state = error.diskState ?? events.diskState;
     error.diskState = state;
     log.error({ err: error, step: current, disk_state: state }, 'installation failed');
     events.failed(current, error, state);

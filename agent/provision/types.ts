@@ -1,6 +1,7 @@
 import type { DiskState, ErrorFacts } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
 import type { NamedCredentials } from '../../core/oci/auth.ts';
+import type { RetryPolicy } from '../../core/oci/blob-download.ts';
 import type { Platform } from '../../core/oci/types.ts';
 import type { StepId } from '../../protocol/provision-event.ts';
 import type { SectorBytes } from '../disk/types.ts';
@@ -29,6 +30,8 @@ export interface ProvisionRequest {
   readonly credentials: readonly NamedCredentials[];
   /** HTTP proxy on the way to the registry. */
   readonly proxy: string | null;
+  /** How long a layer's download is tried again; default as `openRegistrySource` has it. */
+  readonly retryPolicy?: Partial<RetryPolicy>;
   readonly userData: string | null;
   readonly metaData: string | null;
   readonly vendorData: string | null;

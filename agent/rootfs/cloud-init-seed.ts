@@ -80,8 +80,17 @@ function metaData(seed: CloudInitSeed): string {
  */
 function networkConfig(seed: CloudInitSeed, facts: CloudInitFacts | null): string | null {
   if (seed.networkConfig !== null) return seed.networkConfig;
-  if (seed.link !== null) return networkConfigFromLink(seed.link, { setName: facts?.findsLinkByMac === false });
+  if (seed.link !== null) return networkConfigFromLink(seed.link, { setName: needsSetName(seed.link, facts) });
   return facts === null || facts.rendersNetplan ? networkConfigForAnyLink() : null;
+}
+
+/**
+ * Netplan looks up what a VLAN's `link` means; cloud-init's other renderers (ifupdown's, sysconfig) write it down as the
+ * device's name, so that the device must be called so.
+ */
+function needsSetName(link: LinkDescription, facts: CloudInitFacts | null): boolean {
+  if (facts === null) return false;
+  return !facts.findsLinkByMac || (link.vlanId !== null && !facts.rendersNetplan);
 }
 
 /** What in the image will keep the seed from being used. */

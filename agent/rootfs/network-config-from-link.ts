@@ -25,7 +25,8 @@ export interface LinkDescription {
 /**
  * A NoCloud network-config, version 2 (cloud-init "Networking config version 2"), from the link that worked in the
  * installer, matched by MAC address. Plain DHCP identifies itself by MAC as the installer did, so that both hold one
- * lease (failure row F18). `setName` renames the link, which only cloud-init before 21.4 needs to find it.
+ * lease (failure row F18). `setName` renames the link as the installer had it: cloud-init before 21.4 finds it
+ * in no other way, and below a VLAN only netplan does.
  */
 export function networkConfigFromLink(link: LinkDescription, options: { setName?: boolean } = {}): string {
   const device = {

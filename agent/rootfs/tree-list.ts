@@ -9,11 +9,15 @@ export interface ListedFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** Bytes of the device that belong to this name alone; 0 for further links, which a cache may answer. */
+  /**
+   * Bytes that only the device can have given: those of blocks that are not all zero, which unwritten extents
+   * (fallocate(2)) and holes read as; at most what the file takes. 0 for a file with more names, which a cache may answer.
+   */
   readonly ownDeviceBytes: number;
 }
 
 const chunkBytes = 1024 * 1024;
+const zeroBlock = Buffer.alloc(4096);
 /** After so many bytes others get a turn. */
 const turnBytes = 64 * 1024 * 1024;
 
@@ -61,16 +65,29 @@ function hashFile(hostPath: Buffer, path: string): ListedFile {
       const hash = createHash('sha256');
       const { size, blocks, nlink } = fstatSync(fd);
       const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, size + 1));
-      let sizeBytes = 0;
+      let [sizeBytes, dataBytes] = [0, 0];
       for (let count = readSync(fd, buffer); count > 0; count = readSync(fd, buffer)) {
-        hash.update(buffer.subarray(0, count));
+        const chunk = buffer.subarray(0, count);
+        hash.update(chunk);
         sizeBytes += count;
+        dataBytes += bytesOfData(chunk);
       }
-      return { path, sizeBytes, sha256: hash.digest('hex'), ownDeviceBytes: nlink === 1 ? blocks * 512 : 0 };
+      const ownDeviceBytes = nlink === 1 ? Math.min(blocks * 512, dataBytes) : 0;
+      return { path, sizeBytes, sha256: hash.digest('hex'), ownDeviceBytes };
     } finally {
       closeSync(fd);
     }
   });
+}
+
+/** How many bytes of a chunk are in blocks that hold something else than zeros. */
+function bytesOfData(chunk: Buffer): number {
+  let dataBytes = 0;
+  for (let at = 0; at < chunk.length; at += zeroBlock.length) {
+    const block = chunk.subarray(at, at + zeroBlock.length);
+    if (!block.equals(zeroBlock.subarray(0, block.length))) dataBytes += block.length;
+  }
+  return dataBytes;
 }
 
 function guarded<T>(path: string, read: () => T): T {

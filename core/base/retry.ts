@@ -8,6 +8,8 @@ export interface RetryOptions {
   readonly longestDelayMs: number;
   /** No attempt begins later than this after the first, unless the peer itself asked for the wait. */
   readonly giveUpAfterMs?: number;
+  /** Whether that holds for waits that the peer asked for too: one that would end later is not begun. Default false. */
+  readonly countsHints?: boolean;
   readonly signal?: AbortSignal;
   /** A wait that the peer asked for (Retry-After), already clamped; replaces the backoff. */
   readonly delayHintMs?: (error: ProvisionError) => number | undefined;
@@ -48,8 +50,7 @@ export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, op
       if (index + 1 >= options.attempts) throw error;
       const ceilingMs = Math.min(options.longestDelayMs, options.firstDelayMs * 2 ** index);
       const hintMs = options.delayHintMs?.(error);
-      const isLate = now() - startedMs > (options.giveUpAfterMs ?? Number.POSITIVE_INFINITY);
-      if (isLate && hintMs === undefined) throw error;
+      if (isTooLate(now() - startedMs, hintMs, options)) throw error;
       const delayMs = hintMs ?? Math.round(ceilingMs * (1 - jitterShare + random() * jitterShare));
       options.onRetry?.(error, index + 1, delayMs);
       if (options.wait === undefined) {
@@ -60,4 +61,10 @@ export async function retry<T>(attempt: (attemptIndex: number) => Promise<T>, op
       }
     }
   }
+}
+
+function isTooLate(elapsedMs: number, hintMs: number | undefined, options: RetryOptions): boolean {
+  const budgetMs = options.giveUpAfterMs ?? Number.POSITIVE_INFINITY;
+  if (hintMs === undefined) return elapsedMs > budgetMs;
+  return options.countsHints === true && elapsedMs + hintMs > budgetMs;
 }

@@ -1,17 +1,20 @@
 import { sleep } from '../base/abort.ts';
 import { ProvisionError } from '../base/errors.ts';
+import { formatDuration } from '../base/format-duration.ts';
 import type { Logger } from '../base/logger.ts';
-import { retry } from '../base/retry.ts';
+import { type RetryOptions, retry } from '../base/retry.ts';
 import { type BodyPlan, isRangeRefused, planBody, sizeMismatch, type WantedBytes } from './blob-response.ts';
 import type { HttpResponse } from './http-get.ts';
 import { retryAfterOf } from './retry-after.ts';
 
-export interface RetryPolicy {
+export interface RetryPolicy extends Pick<RetryOptions, 'countsHints' | 'now' | 'wait'> {
   /** Tries without one new byte before giving up. */
   readonly attempts: number;
+  /** Time without one new byte before giving up; waits that the registry asks for count with `countsHints`. */
+  readonly giveUpAfterMs: number;
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** 0 ≤ value < 1; injectable for tests. */
+  /** 0 ≤ value < 1; injectable for tests, as `now` and `wait` are. */
   readonly random: () => number;
 }
 
@@ -78,12 +81,17 @@ export class BlobDownload {
   async #pauseAfter(error: ProvisionError, gotBytes: number): Promise<void> {
     const { label, log, policy, signal } = this.#options;
     log.warn({ label, at_bytes: this.#atBytes, reason: error.message }, 'download interrupted');
-    if (gotBytes < worthwhileBytes) await sleep(policy.firstDelayMs * (0.5 + policy.random() / 2), signal);
+    if (gotBytes >= worthwhileBytes) return;
+    const delayMs = policy.firstDelayMs * (0.5 + policy.random() / 2);
+    if (policy.wait === undefined) await sleep(delayMs, signal);
+    else await policy.wait(delayMs, error);
   }
 
   // A connection counts as made when it has brought a byte that is new: only this resets the budget.
   async #connect(broken: ProvisionError | undefined): Promise<Connection> {
     const { label, log, onResume, policy, signal } = this.#options;
+    const now = policy.now ?? (() => performance.now());
+    const startedMs = now();
     let reason = broken?.message;
     let tries = 0;
     const connection = await retry(
@@ -104,7 +112,7 @@ export class BlobDownload {
         },
       },
     ).catch((error: unknown) => {
-      throw this.#isShort(error) ? this.#spent(error) : error;
+      throw isSpent(error) ? this.#spent(error, { tries, elapsedMs: now() - startedMs }) : error;
     });
     if (reason !== undefined) onResume?.({ atBytes: this.#atBytes, attempt: tries, reason });
     return connection;
@@ -216,17 +224,26 @@ export class BlobDownload {
     return sizeMismatch(this.#wanted(), 'sends more bytes than it has', this.#atBytes);
   }
 
-  #isShort(error: unknown): error is ProvisionError {
-    return error instanceof ProvisionError && error.kind === 'transient' && this.#atBytes > this.#options.startBytes;
-  }
-
-  // The last error, with what had been got until then.
-  #spent(cause: ProvisionError): ProvisionError {
+  // The last error, with what had been got until then and for how long nothing more came.
+  #spent(cause: ProvisionError, spent: { readonly tries: number; readonly elapsedMs: number }): ProvisionError {
     const { label, endBytes, policy } = this.#options;
+    const { tries, elapsedMs } = spent;
+    const hintMs = retryAfterOf(cause, () => 0);
+    const budget = formatDuration(policy.giveUpAfterMs / 1000);
+    const asked =
+      hintMs !== undefined && tries < policy.attempts
+        ? `; the registry asks for ${formatDuration(hintMs / 1000)} more, past the ${budget} that are waited at most`
+        : '';
+    const inVain = `${tries} ${tries === 1 ? 'try' : 'tries'} in ${formatDuration(elapsedMs / 1000)} in vain`;
     return new ProvisionError(
       cause.code,
-      `${label} could not be completed: ${this.#atBytes} of ${endBytes} bytes, then ${policy.attempts} tries in vain`,
+      `${label} could not be completed: ${this.#atBytes} of ${endBytes} bytes, then ${inVain}${asked}`,
       { cause, facts: { ...cause.facts, had_bytes: this.#atBytes, expected_bytes: endBytes } },
     );
   }
+}
+
+/** Whether trying again was what the error called for: the last of the tries that there were. */
+function isSpent(error: unknown): error is ProvisionError {
+  return error instanceof ProvisionError && error.kind === 'transient' && error.retryable;
 }

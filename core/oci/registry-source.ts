@@ -36,17 +36,23 @@ export interface RegistrySourceOptions {
   readonly credentials?: (registry: string) => RegistryCredentials | undefined;
   /** No byte for so long counts as a broken connection; default 30 s. */
   readonly stallTimeoutMs?: number;
-  /** Tries of one download without progress; the defaults ride out about a minute. */
+  /** Tries of one layer's download without progress; the defaults ride out 10 minutes. */
   readonly retryPolicy?: Partial<RetryPolicy>;
   readonly log?: Logger | undefined;
   /** Ends everything that the source does. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const defaultPolicy: RetryPolicy = { attempts: 12, firstDelayMs: 250, longestDelayMs: 10_000, random: Math.random };
-const manifestAttempts = 5;
+/** A disk that is half written is worth a long wait; the server gives up a silent installer after 15 minutes. */
+const defaultPolicy: RetryPolicy = {
+  ...{ attempts: Number.POSITIVE_INFINITY, giveUpAfterMs: 10 * 60_000, countsHints: true },
+  ...{ firstDelayMs: 250, longestDelayMs: 10_000, random: Math.random },
+};
+/** A registry that asks for time gets it, also beyond this. */
+const firstLook = { attempts: 12, giveUpAfterMs: 60_000 };
+const smallAttempts = 5;
 /** With stalls of 30 s a second try is made and no third: whoever mistyped an address waits a minute, not many. */
-const manifestGiveUpAfterMs = 45_000;
+const smallGiveUpAfterMs = 45_000;
 const defaultStallTimeoutMs = 30_000;
 
 /**
@@ -66,6 +72,10 @@ class RegistrySource implements ImageSource {
   readonly #dispatcher: Awaited<ReturnType<typeof createDispatcher>>;
   readonly #client: RegistryClient;
   readonly #policy: RetryPolicy;
+  /** For the beginnings of layers, before anything is written. */
+  readonly #firstLookPolicy: RetryPolicy;
+  /** For manifests and configs. */
+  readonly #smallPolicy: RetryPolicy;
   readonly #log: Logger;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
@@ -79,6 +89,8 @@ class RegistrySource implements ImageSource {
     this.#reference = reference;
     this.#dispatcher = dispatcher;
     this.#policy = { ...defaultPolicy, ...options.retryPolicy };
+    this.#firstLookPolicy = shorter(this.#policy, firstLook);
+    this.#smallPolicy = shorter(this.#policy, { attempts: smallAttempts, giveUpAfterMs: smallGiveUpAfterMs });
     this.#log = options.log ?? silentLogger;
     this.#signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
     this.#client = new RegistryClient({
@@ -104,6 +116,10 @@ class RegistrySource implements ImageSource {
   }
 
   openBlob(descriptor: Descriptor, options: OpenBlobOptions): Readable {
+    return this.#openBlob(descriptor, options, options.isFirstLook === true ? this.#firstLookPolicy : this.#policy);
+  }
+
+  #openBlob(descriptor: Descriptor, options: OpenBlobOptions, policy: RetryPolicy): Readable {
     const label = describeDescriptor(descriptor);
     const path = `/v2/${this.#reference.name}/blobs/${descriptor.digest}`;
     return createBlobStream({
@@ -117,7 +133,7 @@ class RegistrySource implements ImageSource {
       label,
       ...blobRange(descriptor, options),
       totalBytes: descriptor.sizeBytes,
-      policy: this.#policy,
+      policy,
       onResume: options.onResume,
       log: this.#log,
       signal: this.#withOwn(options.signal),
@@ -167,15 +183,13 @@ class RegistrySource implements ImageSource {
   async #readConfig(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
     const parts: Buffer[] = [];
     if (descriptor.sizeBytes > largestConfigBytes) throw new ProvisionError('invariant', 'an unchecked config size');
-    for await (const chunk of this.openBlob(descriptor, { signal })) parts.push(chunk);
+    for await (const chunk of this.#openBlob(descriptor, { signal }, this.#smallPolicy)) parts.push(chunk);
     return Buffer.concat(parts);
   }
 
   async #retrySmall<T>(signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
     return await retry(attempt, {
-      ...this.#policy,
-      attempts: Math.min(manifestAttempts, this.#policy.attempts),
-      giveUpAfterMs: manifestGiveUpAfterMs,
+      ...this.#smallPolicy,
       signal,
       delayHintMs: (error) => retryAfterOf(error, this.#policy.random),
       onRetry: (error, number, delayMs) =>
@@ -186,4 +200,9 @@ class RegistrySource implements ImageSource {
   #withOwn(signal: AbortSignal): AbortSignal {
     return AbortSignal.any([signal, this.#signal]);
   }
+}
+
+function shorter(policy: RetryPolicy, most: Pick<RetryPolicy, 'attempts' | 'giveUpAfterMs'>): RetryPolicy {
+  const attempts = Math.min(most.attempts, policy.attempts);
+  return { ...policy, attempts, giveUpAfterMs: Math.min(most.giveUpAfterMs, policy.giveUpAfterMs), countsHints: false };
 }

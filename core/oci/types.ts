@@ -43,6 +43,8 @@ export interface OpenBlobOptions {
   readonly offsetBytes?: number;
   /** How many bytes; default to the end. */
   readonly lengthBytes?: number;
+  /** Nothing has been written yet: whoever waits shall hear within about a minute that it does not work. Default false. */
+  readonly isFirstLook?: boolean;
   /** Told about every resume: a connection dropped, stalled or expired and was taken up again. */
   readonly onResume?: (facts: { atBytes: number; attempt: number; reason: string }) => void;
 }

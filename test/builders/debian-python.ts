@@ -20,6 +20,35 @@ def part(item):
 message = convert_string(json.load(sys.stdin))
 json.dump([part(item) for item in message.walk() if not item.is_multipart()], sys.stdout)
 `,
+  /**
+   * {document, interfaces} → the files that each of cloud-init's renderers makes of a network-config, by path, on a machine
+   * with these interfaces ({MAC: name}).
+   */
+  network: `
+import json, os, sys, tempfile, yaml
+from unittest import mock
+from cloudinit.distros import rhel
+from cloudinit.net import eni, netplan, network_manager, network_state, sysconfig
+wanted = json.load(sys.stdin)
+configs = {
+    'sysconfig': rhel.Distro.renderer_configs['sysconfig'],
+    # The distributions' path for netplan is absolute, which their renderer follows out of any target folder; and what is
+    # looked at is what netplan is given, not what its program makes of it.
+    'netplan': {'netplan_path': 'etc/netplan/50-cloud-init.yaml', 'netplan_header': '', 'postcmds': False},
+}
+def render(name, module):
+    renderer = module.Renderer(configs.get(name))
+    state = network_state.parse_net_config_data(yaml.safe_load(wanted['document']), renderer=renderer)
+    with tempfile.TemporaryDirectory() as root:
+        renderer.render_network_state(state, target=root)
+        paths = [os.path.join(folder, file) for folder, _, files in os.walk(root) for file in files]
+        return {os.path.relpath(path, root): open(path).read() for path in paths}
+renderers = {'eni': eni, 'sysconfig': sysconfig, 'network-manager': network_manager, 'netplan': netplan}
+found = mock.Mock(return_value=wanted['interfaces'])
+with mock.patch('cloudinit.net.get_interfaces_by_mac', found), \\
+     mock.patch('cloudinit.net.network_state.get_interfaces_by_mac', found):
+    json.dump({name: render(name, module) for name, module in renderers.items()}, sys.stdout)
+`,
   /** {context, templates} → what Jinja renders each to, or the error; settings as control-plane/jinja documents them. */
   jinja: `
 import base64, copy, json, sys

@@ -104,7 +104,9 @@ export function parseEvents(stdout: string, exitCode: number | null): ProvisionE
   return events;
 }
 
-/** Invariant 9: numbers without gaps, percent never back, each started step with exactly one outcome, in order. */
+const diskStates = ['untouched', 'erased', 'partial', 'complete'];
+
+/** Invariant 9: numbers without gaps, percent never back, each started step with exactly one outcome, in order, and the state of the disk. */
 export function assertEventStream(events: readonly ProvisionEvent[], exitCode: number | null): void {
   const last = events.at(-1);
   assert.ok(last !== undefined, 'there are events');
@@ -114,7 +116,15 @@ export function assertEventStream(events: readonly ProvisionEvent[], exitCode: n
   );
   assert.equal(new Set(events.map((event) => event.provision_uuid)).size, 1);
   for (const [index, event] of events.entries()) {
-    assert.ok(event.percent >= (events[index - 1]?.percent ?? 0), `percent goes back at ${event.seq}`);
+    const before = events[index - 1];
+    assert.ok(event.percent >= (before?.percent ?? 0), `percent goes back at ${event.seq}`);
+    const [was, is] = [before, event].map((one) => diskStates.indexOf(one?.disk_state ?? 'untouched'));
+    assert.ok(
+      event.disk_state !== undefined && Number(is) >= Number(was),
+      `the disk is said to go back at ${event.seq}`,
+    );
+    const mayBeUntouched = event.step === null || stepIds.indexOf(event.step) < 2;
+    assert.ok(mayBeUntouched || event.disk_state !== 'untouched', `${event.step} with an untouched disk`);
     assert.equal(event.step === null, event === last, 'the last event, and it alone, has no step');
   }
   assert.equal(last.exit_code, exitCode);

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ProvisionError } from '../../../core/base/errors.ts';
@@ -11,10 +10,10 @@ import { extractLayer } from '../../layer/extract-layer.ts';
 import type { LayerResult } from '../../layer/types.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { StepContext, StepResult } from '../types.ts';
-import { flushFilesystem } from './flush-filesystem.ts';
 import { type MountedRoot, type MountRootOptions, mountRoot } from './mount-root.ts';
 import type { ProbedLayer } from './probe-layer.ts';
 import type { ResizedDisk } from './resize-root.ts';
+import { checkBootMount } from './separate-boot.ts';
 import { WriteBack } from './write-back.ts';
 
 export interface ExtractLayersInput {
@@ -44,56 +43,53 @@ export async function extractLayers(ctx: StepContext, input: ExtractLayersInput)
   const mount = { rootDevice, rootType: disk.rootType, boot: disk.boot, log: ctx.log, signal: ctx.signal };
   const root = opened.use(await mountRoot(mount));
   if (layers.length === 0) {
+    checkBootMount(ctx, root.path, disk);
     return {
       outcome: 'skipped',
       message: 'the image is a complete disk, it has no further layers',
       value: { root, mount, proofs: [] },
     };
   }
-  const rootFd = openSync(root.path, 'r');
-  try {
-    await using writeBack = new WriteBack({ flush: () => flushFilesystem(rootFd, rootDevice) });
-    const downloadBytes = layers.reduce((sum, { layer }) => sum + layer.sizeBytes, 0);
-    const total = { entries: 0, fileBytes: 0, tarBytes: 0, blobBytes: 0 };
-    const proofs: LayerProof[] = [];
-    for (const probed of layers) {
-      let layerBlobBytes = 0;
-      let layerTarBytes = 0;
-      const report = (): void =>
-        ctx.progress({
-          fraction: (total.blobBytes + layerBlobBytes) / downloadBytes,
-          bytesDone: total.tarBytes + layerTarBytes,
-          bytesTotal: unpackedBytes,
-          message: `${probed.label}, ${layers.indexOf(probed) + 1} of ${layers.length}`,
-        });
-      const { proof, result } = await extractOne(ctx, input, probed, {
-        root: root.path,
-        writeBack,
-        onBlobBytes: (bytes) => {
-          layerBlobBytes = bytes;
-          report();
-        },
-        onTarBytes: (bytes) => {
-          layerTarBytes = bytes;
-        },
+  await using writeBack = new WriteBack({ flush: () => root.flush() });
+  const downloadBytes = layers.reduce((sum, { layer }) => sum + layer.sizeBytes, 0);
+  const total = { entries: 0, fileBytes: 0, tarBytes: 0, blobBytes: 0 };
+  const proofs: LayerProof[] = [];
+  for (const probed of layers) {
+    let layerBlobBytes = 0;
+    let layerTarBytes = 0;
+    const report = (): void =>
+      ctx.progress({
+        fraction: (total.blobBytes + layerBlobBytes) / downloadBytes,
+        bytesDone: total.tarBytes + layerTarBytes,
+        bytesTotal: unpackedBytes,
+        message: `${probed.label}, ${layers.indexOf(probed) + 1} of ${layers.length}`,
       });
-      warnAbout(ctx, probed, result);
-      proofs.push(proof);
-      total.blobBytes += layerBlobBytes;
-      total.tarBytes += layerTarBytes;
-      total.entries += result.entries;
-      total.fileBytes += result.fileBytes;
-    }
-    await writeBack.settle();
-    return {
-      outcome: 'succeeded',
-      message: `${layers.length} layers, ${total.entries} entries`,
-      facts: { layers: layers.length, entries: total.entries, file_bytes: total.fileBytes },
-      value: { root, mount, proofs },
-    };
-  } finally {
-    closeSync(rootFd);
+    const { proof, result } = await extractOne(ctx, input, probed, {
+      root: root.path,
+      writeBack,
+      onBlobBytes: (bytes) => {
+        layerBlobBytes = bytes;
+        report();
+      },
+      onTarBytes: (bytes) => {
+        layerTarBytes = bytes;
+      },
+    });
+    warnAbout(ctx, probed, result);
+    proofs.push(proof);
+    total.blobBytes += layerBlobBytes;
+    total.tarBytes += layerTarBytes;
+    total.entries += result.entries;
+    total.fileBytes += result.fileBytes;
   }
+  await writeBack.settle();
+  checkBootMount(ctx, root.path, disk);
+  return {
+    outcome: 'succeeded',
+    message: `${layers.length} layers, ${total.entries} entries`,
+    facts: { layers: layers.length, entries: total.entries, file_bytes: total.fileBytes },
+    value: { root, mount, proofs },
+  };
 }
 
 interface ExtractOneHooks {

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { commitTable } from '../../disk/commit-table.ts';
 import type { LayerProof } from '../../disk/layer-proof.ts';
 import type { GrownTable, OpenTarget } from '../../disk/types.ts';
@@ -8,7 +7,7 @@ import { changedIdentifiers, type IdentifierPlan } from '../../rootfs/plan-ident
 import { setFilesystemUuid } from '../../rootfs/set-filesystem-uuid.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { ProvisionRequest, StepContext, StepResult } from '../types.ts';
-import { flushFilesystem } from './flush-filesystem.ts';
+import { flushPartition } from './flush-filesystem.ts';
 import type { MountedRoot, MountRootOptions } from './mount-root.ts';
 import { prepareBoot } from './prepare-boot.ts';
 import { compareFiles, noteFiles } from './read-back-files.ts';
@@ -34,7 +33,7 @@ export interface FinishedInstall {
   readonly leaveBy: 'reboot' | 'kexec' | null;
 }
 
-/** Share of the step that the flush of the root takes; commit and boot entry are the rest. */
+/** Share of the step that the flush takes; commit and boot entry are the rest. */
 const flushShare = 0.8;
 
 /**
@@ -47,11 +46,12 @@ export async function finishInstall(ctx: StepContext, input: FinishInstallInput)
   ctx.log.info({ requested: relabel.isRequested }, relabel.reason);
   const boot = await prepareBoot(ctx, input);
   using notes = input.request.readBack ? await noteFiles(ctx, root.path) : null;
-  await flushRoot(root, input.mount.rootDevice);
+  await root.flush();
   ctx.progress({ fraction: flushShare, message: 'everything is on the medium' });
   await root.unmount();
   if (notes !== null) await compareFiles(ctx, notes, { mount: input.mount, disk: target.path });
   const table = await applyIdentifiers(ctx, input);
+  for (const device of disk.devices.values()) await flushPartition(device);
   const proof = await verifyInstall({
     target,
     table,
@@ -68,15 +68,6 @@ export async function finishInstall(ctx: StepContext, input: FinishInstallInput)
     facts: { disk: plan.diskFacts.path, root_partition: disk.rootNumber },
     value: { leaveBy },
   };
-}
-
-async function flushRoot(root: MountedRoot, device: string): Promise<void> {
-  const fd = openSync(root.path, 'r');
-  try {
-    await flushFilesystem(fd, device);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /**

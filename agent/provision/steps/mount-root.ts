@@ -1,8 +1,10 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import { ProvisionError } from '../../../core/base/errors.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { resolveInRoot } from '../../../core/base/resolve-in-root.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { makeWorkFolder } from '../../../core/base/work-folder.ts';
+import { flushFilesystem } from './flush-filesystem.ts';
 
 export interface MountRootOptions {
   /** Partition node of the root filesystem. */
@@ -10,7 +12,7 @@ export interface MountRootOptions {
   readonly rootType: string;
   /** A separate `/boot`; null when it is a folder of the root. */
   readonly boot: { readonly device: string; readonly type: string } | null;
-  /** Without replaying a journal; default false. */
+  /** Nothing is written but what replaying a journal writes; default false. */
   readonly readOnly?: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -19,8 +21,20 @@ export interface MountRootOptions {
 /** The new root, mounted for this program only as far as others care: nosuid and nodev keep a hostile image from them. */
 export interface MountedRoot extends AsyncDisposable {
   readonly path: string;
+  /**
+   * Returns when everything written to each of the mounted filesystems is on the medium.
+   * @throws ProvisionError `device_full`, `device_io` naming the partition, whenever since the mount the error came.
+   */
+  flush(): Promise<void>;
   /** Unmounts everything; does nothing the second time. */
   unmount(): Promise<void>;
+}
+
+interface Mounted {
+  readonly device: string;
+  readonly dir: string;
+  /** Open since the mount: syncfs(2) tells a descriptor of the write errors that came after it was opened. */
+  fd: number | null;
 }
 
 /**
@@ -30,10 +44,19 @@ export interface MountedRoot extends AsyncDisposable {
 export async function mountRoot(options: MountRootOptions): Promise<MountedRoot> {
   const path = makeWorkFolder('root');
   const mountOptions = `nosuid,nodev,noexec${options.readOnly === true ? ',ro' : ''}`;
-  const mounted: string[] = [];
+  const mounted: Mounted[] = [];
+  const flush = async (): Promise<void> => {
+    if (mounted.length === 0) throw new ProvisionError('invariant', `${options.rootDevice} is not mounted any more`);
+    for (const { device, fd } of mounted) {
+      if (fd === null) throw new ProvisionError('invariant', `${device} is being unmounted`);
+      await flushFilesystem(fd, device);
+    }
+  };
   const unmount = async (): Promise<void> => {
-    for (let dir = mounted.at(-1); dir !== undefined; dir = mounted.at(-1)) {
-      await runCommand('umount', [dir]);
+    for (let last = mounted.at(-1); last !== undefined; last = mounted.at(-1)) {
+      if (last.fd !== null) closeSync(last.fd);
+      last.fd = null;
+      await runCommand('umount', [last.dir]);
       mounted.pop();
     }
     try {
@@ -44,7 +67,9 @@ export async function mountRoot(options: MountRootOptions): Promise<MountedRoot>
   };
   const mount = async (device: string, type: string, dir: string): Promise<void> => {
     await runCommand('mount', ['-t', type, '-o', mountOptions, device, dir], { signal: options.signal });
-    mounted.push(dir);
+    const entry: Mounted = { device, dir, fd: null };
+    mounted.push(entry);
+    entry.fd = openSync(dir, 'r');
   };
   try {
     await mount(options.rootDevice, options.rootType, path);
@@ -59,5 +84,5 @@ export async function mountRoot(options: MountRootOptions): Promise<MountedRoot>
     );
     throw error;
   }
-  return { path, unmount, [Symbol.asyncDispose]: unmount };
+  return { path, flush, unmount, [Symbol.asyncDispose]: unmount };
 }

@@ -17,6 +17,7 @@ import { checkRootSize, checkTarget } from './check-target.ts';
 import { checkTools } from './check-tools.ts';
 import { type FoundTarget, findTarget } from './find-target.ts';
 import { type InspectedImage, inspectImage } from './inspect-image.ts';
+import { warnOfOldKernel } from './warn-of-old-kernel.ts';
 
 export interface PrepareInstallInput {
   readonly request: ProvisionRequest;
@@ -45,6 +46,7 @@ export async function prepareInstall(
   for (const arg of request.appendKargs) assertKernelArg(arg);
   if (request.agentConfig !== null) parseAgentConfig(request.agentConfig, 'agent.yaml');
   await checkTools(bootTools(request));
+  warnOfOldKernel(ctx, request);
   const target = await findTarget(ctx, request);
   if (target.isFile && request.boot !== 'none') {
     throw new ProvisionError('usage', `${target.facts.path} is a file, this machine cannot ${request.boot} into it`);

@@ -54,7 +54,7 @@ export async function probeLayer(
   const label = layerLabel(layer);
   if (layer.sizeBytes === 0) throw new ProvisionError('image_not_provisionable', `${label} is empty`);
   const lengthBytes = Math.min(sniffBytes, layer.sizeBytes);
-  const blob = source.openBlob(layer, { signal: options.signal, lengthBytes });
+  const blob = source.openBlob(layer, { signal: options.signal, lengthBytes, isFirstLook: true });
   const codec = sniffCodec(await readPrefix(blob, lengthBytes));
   if (codec.codec === 'xz') {
     throw new ProvisionError(
@@ -118,7 +118,7 @@ function openDecompressed(
   options: ProbeOptions,
   onBlobBytes: (bytes: number) => void = () => undefined,
 ): AsyncIterable<Buffer> {
-  const blob = source.openBlob(probed.layer, { signal: options.signal });
+  const blob = source.openBlob(probed.layer, { signal: options.signal, isFirstLook: true });
   const meter = createProgressMeter(onBlobBytes);
   return piped(
     piped(blob, meter),

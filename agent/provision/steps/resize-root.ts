@@ -15,6 +15,7 @@ import { type PartitionIdentity, partitionTypes } from '../../rootfs/types.ts';
 import type { InstallPlan } from '../install-plan.ts';
 import type { StepContext, StepResult } from '../types.ts';
 import { checkRootSize } from './check-target.ts';
+import { findSeparateBoot, type SeparateBoot } from './separate-boot.ts';
 
 /** Boot code of an MBR, before the disk signature (UEFI specification 2.10, section 5.2.3). */
 const bootCodeBytes = 440;
@@ -37,7 +38,7 @@ export interface ResizedDisk {
   /** Device of the EFI system partition and of a separate `/boot`; null where there is none. */
   readonly espDevice: string | null;
   readonly biosBootDevice: string | null;
-  readonly boot: { readonly number: number; readonly device: string; readonly type: string } | null;
+  readonly boot: SeparateBoot | null;
 }
 
 /**
@@ -69,7 +70,8 @@ export async function resizeRoot(ctx: StepContext, input: ResizeRootInput): Prom
   const table = await planTable(ctx, input, { rootNumber: root.number, identifiers });
   const devices = await registerPartitions(target, table.gpt, ctx);
   const grown = await growFilesystems(ctx, { root, table, devices, identifiers });
-  const boot = separateBoot(gpt, filesystems, devices);
+  const places = { rootNumber: root.number, rootType: grown.type, identities, devices };
+  const boot = await findSeparateBoot(ctx, places, filesystems);
   return {
     outcome: 'succeeded',
     message: grown.said,
@@ -124,18 +126,6 @@ async function findRoot(
   const { architecture } = image.platform;
   const probe = async (partition: GptPartition) => filesystems.get(partition.number) ?? null;
   return (await findRootPartition(disk.gpt, probe, { architecture })).partition;
-}
-
-function separateBoot(
-  gpt: Gpt,
-  filesystems: ReadonlyMap<number, FilesystemFacts | null>,
-  devices: ReadonlyMap<number, string>,
-): ResizedDisk['boot'] {
-  const partition = gpt.partitions.find(({ typeGuid }) => typeGuid === partitionTypes.xbootldr);
-  if (partition === undefined) return null;
-  const type = filesystems.get(partition.number)?.type;
-  const device = devices.get(partition.number);
-  return type === undefined || device === undefined ? null : { number: partition.number, device, type };
 }
 
 async function growFilesystems(

@@ -5,6 +5,7 @@ import {
   link,
   mkdir,
   open,
+  readFile,
   readlink,
   stat,
   symlink,
@@ -15,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { growRoot } from '../../../agent/disk/grow-ext4.ts';
+import { mountFolder } from '../../../agent/disk/mounted-folder.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { Resources } from '../../resources.ts';
 import { ctx } from './install-layer-zero.ts';
@@ -217,5 +219,18 @@ test('roots on other filesystems are refused by name', async () => {
       code: 'root_filesystem_unsupported',
       message: new RegExp(`is ${name};`),
     });
+  }
+});
+
+test('F49 what an image holds is no program, device or setuid file of this machine while it is mounted to be looked at', async () => {
+  await using resources = new Resources();
+  const device = await filesystem(resources, { from: 32 * mib, to: 32 * mib });
+  for (const mode of ['ro', 'rw']) {
+    await using mounted = await mountFolder(device, mode, ctx);
+    // Fields of proc_pid_mountinfo(5): the mount point is the fifth, its options are the sixth.
+    const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' '));
+    const options = lines.find((fields) => fields[4] === mounted.path)?.[5]?.split(',') ?? [];
+    for (const option of [mode, 'nosuid', 'nodev', 'noexec'])
+      assert.ok(options.includes(option), `${mode}: ${options}`);
   }
 });

@@ -13,6 +13,8 @@ export interface LayerZeroOptions {
   readonly rootFrom?: string;
   /** A data partition behind the root, of so many MiB. */
   readonly dataMebibytes?: number;
+  /** An ext4 partition 4 for `/boot` between ESP and root, of this type and UUID. */
+  readonly boot?: { readonly mebibytes: number; readonly typeGuid: string; readonly uuid: string };
   readonly rootName?: string;
 }
 
@@ -32,21 +34,29 @@ export async function makeLayerZero(resources: Resources, options: LayerZeroOpti
   const sectorBytes = options.sectorBytes ?? 512;
   const rootMebibytes = options.rootMebibytes ?? 32;
   const dataMebibytes = options.dataMebibytes ?? 0;
-  const file = resources.sparseFile((6 + rootMebibytes + dataMebibytes + 2) * mebibyte, 'layer-zero.raw');
-  const rootOffsetBytes = 6 * mebibyte;
+  const { boot } = options;
+  const rootAt = 6 + (boot?.mebibytes ?? 0);
+  const file = resources.sparseFile((rootAt + rootMebibytes + dataMebibytes + 2) * mebibyte, 'layer-zero.raw');
+  const rootOffsetBytes = rootAt * mebibyte;
   const sector = (mib: number): number => (mib * mebibyte) / sectorBytes;
   const range = (from: number, mib: number): string => `${sector(from)}:${sector(from + mib) - 1}`;
   const name = options.rootName ?? 'root';
   const args = ['-n', `1:${range(1, 1)}`, '-t', '1:ef02', '-c', '1:boot', '-n', `2:${range(2, 4)}`, '-t', '2:ef00'];
-  args.push('-A', '2:set:2', '-n', `3:${range(6, rootMebibytes)}`, '-t', '3:8304', '-c', `3:${name}`);
+  args.push('-A', '2:set:2', '-n', `3:${range(rootAt, rootMebibytes)}`, '-t', '3:8304', '-c', `3:${name}`);
   if (dataMebibytes > 0)
-    args.push('-n', `4:${range(6 + rootMebibytes, dataMebibytes)}`, '-t', '4:8300', '-c', '4:data');
+    args.push('-n', `4:${range(rootAt + rootMebibytes, dataMebibytes)}`, '-t', '4:8300', '-c', '4:data');
+  if (boot !== undefined)
+    args.push('-n', `4:${range(6, boot.mebibytes)}`, '-t', `4:${boot.typeGuid}`, '-c', '4:system-boot');
   await using tool = new (await import('../../resources.ts')).Resources();
   const device = sectorBytes === 512 ? file : await tool.loop(file, { sectorBytes });
   await runCommand('sgdisk', [...args, device]);
   const from = options.rootFrom === undefined ? [] : ['-d', options.rootFrom];
   const place = ['-E', `offset=${rootOffsetBytes},root_owner=0:0`, device, `${rootMebibytes * 1024}k`];
   await runCommand('mkfs.ext4', ['-q', '-F', '-L', 'root', ...(options.mkfs ?? growableRoot), ...from, ...place]);
+  if (boot !== undefined) {
+    const bootPlace = ['-E', `offset=${6 * mebibyte},root_owner=0:0`, device, `${boot.mebibytes * 1024}k`];
+    await runCommand('mkfs.ext4', ['-q', '-F', '-U', boot.uuid, ...bootPlace]);
+  }
   await tool[Symbol.asyncDispose]();
   await fill(file, mebibyte, Buffer.alloc(mebibyte, 'durantic bios boot '));
   await fill(file, 2 * mebibyte, Buffer.alloc(4 * mebibyte, 'durantic esp '));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,7 +13,13 @@ import type { StepContext } from '../../../agent/provision/types.ts';
 import { ProvisionError } from '../../../core/base/errors.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
+import { smallestSystem } from '../../builders/boot-image.ts';
+import { openInstalledDisk } from '../../builders/installed-disk.ts';
+import { writeLayout } from '../../builders/oci-image.ts';
+import { provisionHere } from '../../builders/provision-here.ts';
+import { buildTar } from '../../builders/tar-builder.ts';
 import { Resources } from '../../resources.ts';
+import { makeLayerZero } from './layer-zero.ts';
 
 const mib = 1024 * 1024;
 const signal = new AbortController().signal;
@@ -83,6 +89,34 @@ test('F40 read-back of the files finds one changed byte on the medium, and names
   const blockBytes = Number(/^Block size:\s+(\d+)$/m.exec((await runCommand('dumpe2fs', ['-h', file])).stdout)?.[1]);
   corrupt(file, block * blockBytes + 5);
   await assert.rejects(compareFiles(ctx, notes, { mount, disk: device }), isMismatch({ path: 'b' }));
+});
+
+test('F40 read-back takes files with space that was never written for what they are', async () => {
+  await using resources = new Resources();
+  const folder = resources.tempDir();
+  writeFileSync(join(folder, 'system.tar'), buildTar(smallestSystem));
+  await runCommand('tar', ['--extract', '--file', join(folder, 'system.tar'), '--directory', folder]);
+  rmSync(join(folder, 'system.tar'));
+  const { file, rootOffsetBytes, rootBytes } = await makeLayerZero(resources, { rootMebibytes: 120, rootFrom: folder });
+  {
+    await using inner = new Resources();
+    const options = `loop,offset=${rootOffsetBytes},sizelimit=${rootBytes}`;
+    const root = await inner.mount(file, { options });
+    // A swap file, a database's, and one with room behind its end: most of what the root takes.
+    await runCommand('fallocate', ['--length', '70MiB', join(root, 'swapfile')]);
+    writeFileSync(join(root, 'data'), Buffer.alloc(300_000, 'data'));
+    await runCommand('fallocate', ['--length', '10MiB', join(root, 'data')]);
+    writeFileSync(join(root, 'small'), 'x');
+    await runCommand('fallocate', ['--keep-size', '--length', '10MiB', join(root, 'small')]);
+    assert.ok(statSync(join(root, 'small')).blocks * 512 >= 10 * mib);
+  }
+  const { reference } = await writeLayout(resources.tempDir(), { layers: [{ file, codec: 'zstd' }] });
+  const disk = resources.sparseFile(200 * mib);
+  const { exitCode, last } = await provisionHere({ image: reference, disk, request: { readBack: true } });
+  assert.equal(exitCode, 0, last?.message ?? '');
+  const installed = await openInstalledDisk(resources, disk);
+  const root = await resources.mount(installed.partition('root').device, { options: 'ro' });
+  assert.ok(statSync(join(root, 'swapfile')).blocks * 512 >= 70 * mib, 'the space is still taken, and not written');
 });
 
 function* chunks(buffer: Buffer, size: number): Generator<Buffer> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createCipheriv, createHash } from 'node:crypto';
+import { describeError } from '../../../core/base/describe-error.ts';
 import { ProvisionError } from '../../../core/base/errors.ts';
 import type { Logger } from '../../../core/base/logger.ts';
 import { parseReference } from '../../../core/oci/reference.ts';
@@ -63,12 +64,12 @@ export async function openSource(
   return source;
 }
 
-/** A matcher for `assert.rejects`: a ProvisionError of this code whose message and facts fit. */
+/** A matcher for `assert.rejects`: a ProvisionError of this code that reads so to a person, its causes included. */
 export function failure(code: string, message = /./): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof ProvisionError, String(error));
     assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
+    assert.match(describeError(error), message);
     return true;
   };
 }

@@ -82,15 +82,14 @@ function sentAgain(registry: FaultyRegistry, index: number): number[] {
 }
 
 describe('a registry that fails', { concurrency: 2 }, () => {
-  // Takes the retries' minute, beside which the others run.
   test('F01 a layer that never comes whole: an error with the bytes had and expected, and no bootable disk', async () => {
     await using own = new Resources();
     const script = [
       ...faultsOf(2, [{ kind: 'truncate', afterBytes: 100_000 }]),
       ...faultsOf(2, [{ kind: 'truncate', afterBytes: 0 }], always),
     ];
-    const install = await installFaulty(own, { layout, script });
-    const says = new RegExp(`layer 2 .*100000 of ${layout.layers[2]?.sizeBytes} bytes`);
+    const install = await installFaulty(own, { layout, script, retryPolicy: { giveUpAfterMs: 5000 } });
+    const says = new RegExp(`layer 2 .*100000 of ${layout.layers[2]?.sizeBytes} bytes, then \\d+ tries in \\d+ s`);
     await assertFailed(install, { exitCode: 4, code: 'download_interrupted', says });
     assert.equal(install.run.last?.retryable, true);
   });

@@ -3,10 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../../core/base/run-command.ts';
+import type { RetryPolicy } from '../../../core/oci/blob-download.ts';
 import { noise, smallestSystem } from '../../builders/boot-image.ts';
 import { mountInstalledRoot, openInstalledDisk } from '../../builders/installed-disk.ts';
 import { type LayerSpec, type WrittenLayout, writeLayout } from '../../builders/oci-image.ts';
 import { type ProvisionOptions, type ProvisionRun, provision } from '../../builders/provision.ts';
+import { provisionHere } from '../../builders/provision-here.ts';
 import { buildTar } from '../../builders/tar-builder.ts';
 import { makeLayerZero } from '../../disk/disk/layer-zero.ts';
 import { type FaultyRegistry, type FaultyRegistryOptions, startFaultyRegistry } from '../../fakes/faulty-registry.ts';
@@ -38,7 +40,7 @@ export async function writeSmallImage(
 }
 
 export interface FaultyInstall {
-  readonly run: ProvisionRun;
+  readonly run: Pick<ProvisionRun, 'exitCode' | 'events' | 'last' | 'stdout' | 'stderr'>;
   readonly registry: FaultyRegistry;
   /** The disk's file. */
   readonly file: string;
@@ -48,19 +50,20 @@ export interface FaultyInstallOptions extends Omit<FaultyRegistryOptions, 'image
   readonly layout: WrittenLayout;
   readonly flags?: readonly string[];
   readonly run?: Partial<ProvisionOptions>;
+  /** Runs in the test's own process instead, with this policy: the program's own has 10 minutes. */
+  readonly retryPolicy?: Partial<RetryPolicy>;
 }
 
 /** One installation by the built binary from a registry that fails by script. */
 export async function installFaulty(resources: Resources, options: FaultyInstallOptions): Promise<FaultyInstall> {
-  const { layout, flags = [], run: more = {}, ...rest } = options;
+  const { layout, flags = [], run: more = {}, retryPolicy, ...rest } = options;
   const registry = await startFaultyRegistry(resources, { ...rest, image: layout.dir });
   const file = resources.sparseFile(diskBytes);
-  const run = await provision({
-    image: `${registry.host}/os/test:latest`,
-    disk: file,
-    flags: ['--plain-http', '--no-inject-agent', ...flags],
-    ...more,
-  });
+  const what = { image: `${registry.host}/os/test:latest`, disk: file };
+  const run =
+    retryPolicy === undefined
+      ? await provision({ ...what, flags: ['--plain-http', '--no-inject-agent', ...flags], ...more })
+      : await provisionHere({ ...what, request: { retryPolicy } });
   await registry.settled();
   return { run, registry, file };
 }

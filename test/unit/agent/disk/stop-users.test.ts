@@ -72,3 +72,23 @@ test('an idle disk needs nothing', async () => {
   assert.deepEqual(await stopUsers(fake.facts(), fake, ctx), []);
   assert.deepEqual(fake.commands, []);
 });
+
+for (const [when, reads, stopped] of [
+  ['before anything is stopped', 0, []],
+  ['after the first stop', 1, ['swapoff /dev/dm-0']],
+] as const) {
+  test(`F33 a name that has gone over to another disk ${when}: that disk's users are left alone`, async () => {
+    const fake = machine([md, swap]);
+    const chosen = fake.facts();
+    let count = 0;
+    const readAgain = async (): Promise<DiskFacts> => {
+      count += 1;
+      return { ...fake.facts(), serial: count > reads ? 'ANOTHER' : chosen.serial };
+    };
+    await assert.rejects(stopUsers(chosen, { run: fake.run, readAgain }, ctx), {
+      code: 'disk_changed',
+      message: /serial number was SER-sda and is ANOTHER/,
+    });
+    assert.deepEqual(fake.commands, stopped);
+  });
+}

@@ -93,6 +93,34 @@ test('a failure is told twice: as the outcome of its step and as the end of the 
   );
 });
 
+test('every event says how far the disk has come, and a change is told at once', () => {
+  const { events, seen } = recorder(250);
+  events.started('image_inspection');
+  events.ended('image_inspection', 'succeeded', 'done');
+  events.started('bootloader_streaming');
+  events.progress('bootloader_streaming', { fraction: 0 });
+  events.disk('bootloader_streaming', 'erased');
+  events.disk('bootloader_streaming', 'partial');
+  events.warning('bootloader_streaming', 'slow');
+  events.ended('bootloader_streaming', 'succeeded', 'done');
+  events.started('partition_resize');
+  assert.deepEqual(
+    seen.map(({ state, disk_state }) => [state, disk_state]),
+    [
+      ['started', 'untouched'],
+      ['succeeded', 'untouched'],
+      ['started', 'untouched'],
+      ['progress', 'untouched'],
+      ['progress', 'erased'],
+      ['progress', 'partial'],
+      ['warning', 'partial'],
+      ['succeeded', 'partial'],
+      ['started', 'partial'],
+    ],
+  );
+  for (const event of seen) provisionEventSchema.parse(event);
+});
+
 test('progress is throttled and its rate is that of the last seconds', () => {
   const { events, seen, advance } = recorder(250);
   events.started('layer_extraction');

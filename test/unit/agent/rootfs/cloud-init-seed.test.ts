@@ -128,20 +128,27 @@ test('static address and VLAN', () => {
     nameservers: ['10.0.0.2'],
     mtuBytes: 9000,
   };
-  assert.deepEqual(parse(seed(cloudInit, { link: tagged }).read(`${seedDir}/network-config`), { version: '1.1' }), {
+  const documentOf = (tree: Record<string, TreeNode>): unknown =>
+    parse(seed(tree, { link: tagged }).read(`${seedDir}/network-config`), { version: '1.1' });
+  const vlan = {
+    id: 42,
+    dhcp4: false,
+    addresses: ['10.0.0.5/24'],
+    gateway4: '10.0.0.1',
+    gateway6: '2001:db8::1',
+    nameservers: { addresses: ['10.0.0.2'] },
+  };
+  const device = { match: { macaddress: link.macAddress }, mtu: 9000 };
+  assert.deepEqual(documentOf({ ...cloudInit, ...netplan }), {
     version: 2,
-    ethernets: { durantic0: { match: { macaddress: link.macAddress }, mtu: 9000 } },
-    vlans: {
-      vlan42: {
-        id: 42,
-        link: 'durantic0',
-        dhcp4: false,
-        addresses: ['10.0.0.5/24'],
-        gateway4: '10.0.0.1',
-        gateway6: '2001:db8::1',
-        nameservers: { addresses: ['10.0.0.2'] },
-      },
-    },
+    ethernets: { durantic0: device },
+    vlans: { vlan42: { ...vlan, link: 'durantic0' } },
+  });
+  // The other renderers take `link` for a device's name (test/net/provision/network-config.test.ts).
+  assert.deepEqual(documentOf(cloudInit), {
+    version: 2,
+    ethernets: { eth0: { ...device, 'set-name': 'eth0' } },
+    vlans: { vlan42: { ...vlan, link: 'eth0' } },
   });
 });
 

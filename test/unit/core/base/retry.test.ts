@@ -30,6 +30,22 @@ test('a wait that the peer asked for is waited, however late it is', async () =>
   assert.equal(await retry(attempt, { ...options, attempts: 3, giveUpAfterMs: 1, delayHintMs: () => 1 }), 'done');
 });
 
+test('where such waits count too, one that would end too late is not begun', async () => {
+  const waits: number[] = [];
+  const { state, attempt, options } = failing(9, 0);
+  const retried = retry(attempt, {
+    ...{ ...options, attempts: Number.POSITIVE_INFINITY, giveUpAfterMs: 600, countsHints: true },
+    delayHintMs: () => 250,
+    wait: async (delayMs) => {
+      waits.push(delayMs);
+      state.clockMs += delayMs;
+      return false;
+    },
+  });
+  await assert.rejects(retried, { message: 'failure 3' });
+  assert.deepEqual(waits, [250, 250]);
+});
+
 test('full jitter waits between nothing and the whole delay, which doubles up to its limit', async () => {
   for (const [random, expected] of [
     [0, [0, 0, 0, 0]],
