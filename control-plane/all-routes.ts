@@ -40,6 +40,6 @@ export function allRoutes(context: ServerContext, services: Services): Route[] {
     ...secretRoutes(context),
     ...liveRoutes(context, services),
     ...downloadRoutes(context),
-    ...bootRoutes(context),
+    ...bootRoutes(services.enrolment),
   ];
 }

@@ -7,6 +7,8 @@ import type { Sealer } from './store/sealer.ts';
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since any moment, by a clock that nobody sets; absent: `performance.now()`. */
+  monotonic?(): number;
 }
 
 /** What a running server is, for everything that handles a request. */

@@ -38,6 +38,8 @@ export interface StoredCommand {
   /** Without secrets: what `buildArgs` needs to make the arguments that are sent. */
   readonly args: unknown;
   readonly status: CommandStatus;
+  /** Boot of the machine that has accepted it last. */
+  readonly acceptedBootId: string | null;
   readonly reason: string | null;
   readonly createdAt: string;
   readonly sentAt: string | null;

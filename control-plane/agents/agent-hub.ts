@@ -2,7 +2,7 @@ import { type AgentSettings, closeCodes, type ServerFrame } from '../../protocol
 import type { AgentHub } from '../services.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import type { AgentServices } from './agent-services.ts';
-import { prepareCommands } from './deliver-commands.ts';
+import { type Delivery, prepareCommands } from './deliver-commands.ts';
 
 /** What the hub needs of the services; the rest of them needs the hub. */
 type HubServices = Omit<AgentServices, 'onLive' | 'onClosed'>;
@@ -48,7 +48,8 @@ export class LiveAgents implements AgentHub {
     const { machineUuid } = connection;
     if (machineUuid === undefined || this.#live.get(machineUuid) !== connection) return;
     this.#live.delete(machineUuid);
-    const { commits, context, lastSeen } = this.#services;
+    const { commits, context, held, lastSeen } = this.#services;
+    held.set(machineUuid, false);
     context.log.info({ machine_uuid: machineUuid }, 'an agent has disconnected');
     commits.submit({
       sizeBytes: 64,
@@ -101,17 +102,18 @@ export class LiveAgents implements AgentHub {
 
   /** Sends what is queued for the machine, after the transaction that queued it. */
   deliverSoon(machineUuid: string): void {
-    let frames: string[] = [];
+    let delivery: Delivery | null = null;
     this.#services.commits.submit({
       sizeBytes: 64,
       apply: () => {
-        frames = this.isConnected(machineUuid)
-          ? prepareCommands({ ...this.#services, machineUuid, isResend: false })
-          : [];
+        delivery = this.isConnected(machineUuid)
+          ? prepareCommands({ ...this.#services, machineUuid, hello: null })
+          : null;
       },
       committed: () => {
         const connection = this.#live.get(machineUuid);
-        for (const frame of frames) connection?.send(frame);
+        for (const frame of delivery?.frames ?? []) connection?.send(frame);
+        this.#services.held.set(machineUuid, connection !== undefined && delivery?.isHolding === true);
       },
       // They stay queued until the next hello.
       failed: () => undefined,

@@ -9,6 +9,8 @@ export interface AgentTiming {
   readonly silentSweeps: number;
   /** How often heartbeats go to the database. */
   readonly flushMs: number;
+  /** How long a connected machine may take to say what became of a CancelProvision while other commands wait for it. */
+  readonly cancelMs: number;
   /** Patience for the peer's half of a close. */
   readonly closeMs: number;
 }
@@ -19,6 +21,7 @@ export const agentTiming: AgentTiming = {
   sweepMs: 5_000,
   silentSweeps: 12,
   flushMs: 10_000,
+  cancelMs: 5 * 60_000,
   closeMs: 2_000,
 };
 

@@ -4,6 +4,7 @@ import type { AgentConnection } from './agent-connection.ts';
 import type { AgentLimits, AgentTiming } from './agent-limits.ts';
 import type { StoredCommandQueue } from './command-queue.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { HeldCommands } from './held-commands.ts';
 import type { LastSeen } from './last-seen.ts';
 
 /** What the rest of the server gives to the sockets; both are read at each use. */
@@ -19,6 +20,7 @@ export interface AgentServices {
   readonly commits: GroupCommit;
   readonly lastSeen: LastSeen;
   readonly queue: StoredCommandQueue;
+  readonly held: HeldCommands;
   readonly timing: AgentTiming;
   readonly limits: AgentLimits;
   /** The connection's hello is stored: it is the machine's socket from now on, an older one is closed. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SQLOutputValue } from 'node:sqlite';
 import { ProvisionError } from '../../core/base/errors.ts';
+import type { AgentFrame } from '../../protocol/agent-frames.ts';
 import { type CommandKind, isCommandKind } from '../../protocol/commands.ts';
 import type { ServerContext } from '../context.ts';
 import type { AgentFrameListener, CommandQueue, CommandStatus, StoredArgs, StoredCommand } from '../services.ts';
@@ -16,8 +17,8 @@ const openStatuses = `('queued', 'sent', 'accepted')`;
 export interface StoredCommandQueueOptions {
   /** Read at each use: may still be empty when the queue is made. */
   readonly listeners: readonly AgentFrameListener[];
-  /** Something was queued for the machine; called inside the transaction. */
-  readonly onQueued: (machineUuid: string) => void;
+  /** There may be something to send to the machine; called inside the transaction. */
+  readonly onDue: (machineUuid: string) => void;
 }
 
 /**
@@ -44,7 +45,7 @@ export class StoredCommandQueue implements CommandQueue {
         `DELETE FROM commands WHERE machine_uuid = ?1 AND status NOT IN ${openStatuses} AND id <=
          (SELECT id FROM commands WHERE machine_uuid = ?1 ORDER BY id DESC LIMIT 1 OFFSET ${keptCommands})`,
       ).run(machineUuid);
-      this.#options.onQueued(machineUuid);
+      this.#options.onDue(machineUuid);
       return this.#require(uuid);
     });
   }
@@ -86,6 +87,8 @@ export class StoredCommandQueue implements CommandQueue {
       const command = this.#require(commandUuid);
       for (const listener of this.#options.listeners) listener.commandEnded?.(command);
       this.#context.events.publish({ type: 'machine', uuid: command.machineUuid });
+      // What waited for it.
+      if (command.kind === 'CancelProvision') this.#options.onDue(command.machineUuid);
       return true;
     });
   }
@@ -103,7 +106,7 @@ export class StoredCommandQueue implements CommandQueue {
   /** Inside a transaction: what the machine said to a command. */
   applyReply(
     machineUuid: string,
-    reply: { command_uuid: string; state: 'accepted' | 'rejected' | 'done' | 'failed'; reason: string | null },
+    reply: Pick<AgentFrame<'command_reply'>, 'boot_id' | 'command_uuid' | 'state' | 'reason'>,
   ): void {
     const { db, log } = this.#context;
     const command = this.get(machineUuid, reply.command_uuid);
@@ -118,8 +121,13 @@ export class StoredCommandQueue implements CommandQueue {
     if (reply.state === 'accepted' && isOpen) {
       // Said again with what is being done; a mere repetition does not take that away.
       const reason = reply.reason ?? (command.status === 'accepted' ? command.reason : null);
-      if (command.status === 'accepted' && reason === command.reason) return;
-      db.prepare(`UPDATE commands SET status = 'accepted', reason = ? WHERE uuid = ?`).run(reason, command.uuid);
+      const isRepeated = command.status === 'accepted' && command.acceptedBootId === reply.boot_id;
+      if (isRepeated && reason === command.reason) return;
+      db.prepare(`UPDATE commands SET status = 'accepted', reason = ?, accepted_boot_id = ? WHERE uuid = ?`).run(
+        reason,
+        reply.boot_id,
+        command.uuid,
+      );
       this.#context.events.publish({ type: 'machine', uuid: machineUuid });
     } else if (reply.state !== 'accepted' && this.end(command.uuid, reply.state, reply.reason)) {
       log.debug({ machine_uuid: machineUuid, command_uuid: command.uuid, outcome: reply.state }, 'a command has ended');
@@ -163,6 +171,7 @@ function toCommand(row: Record<string, SQLOutputValue>): StoredCommand {
     args: JSON.parse(String(row['args'])),
     // The table's CHECK names the same states.
     status: String(row['status']) as CommandStatus,
+    acceptedBootId: textOrNull(row['accepted_boot_id']),
     reason: textOrNull(row['reason']),
     createdAt: String(row['created_at']),
     sentAt: textOrNull(row['sent_at']),

@@ -10,6 +10,7 @@ import type { AgentServices, AgentSource } from './agent-services.ts';
 import { attachAgentSockets } from './attach-agent-sockets.ts';
 import { StoredCommandQueue } from './command-queue.ts';
 import { GroupCommit } from './group-commit.ts';
+import { HeldCommands } from './held-commands.ts';
 import { LastSeen } from './last-seen.ts';
 import { WaitingSockets } from './waiting-sockets.ts';
 
@@ -42,9 +43,10 @@ export function createAgentHub(context: ServerContext, source: AgentHubOptions):
     get listeners() {
       return source.listeners;
     },
-    onQueued: (machineUuid) => hub.deliverSoon(machineUuid),
+    onDue: (machineUuid) => hub.deliverSoon(machineUuid),
   });
-  const base = { context, source, commits, lastSeen, queue, timing, limits };
+  const held = new HeldCommands({ queue, commits, patienceMs: timing.cancelMs });
+  const base = { context, source, commits, lastSeen, queue, held, timing, limits };
   const hub: LiveAgents = new LiveAgents(base);
   const waiting = new WaitingSockets(limits);
   const leaving = new WeakMap<AgentConnection, () => void>();

@@ -5,7 +5,7 @@ import { timestampOf } from '../context.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import type { AgentServices } from './agent-services.ts';
 import { agentSettings } from './agent-settings.ts';
-import { prepareCommands } from './deliver-commands.ts';
+import { type Delivery, prepareCommands } from './deliver-commands.ts';
 import type { CommitJob } from './group-commit.ts';
 import { acknowledgedSeq } from './receipts.ts';
 import type { VerifiedHello } from './verify-hello.ts';
@@ -15,7 +15,8 @@ export function helloJob(connection: AgentConnection, verified: VerifiedHello): 
   const { services } = connection;
   const { hello } = verified;
   const { context } = services;
-  let commands: string[] = [];
+  const nothing: Delivery = { frames: [], isHolding: false };
+  let delivery = nothing;
   const store = (): boolean => {
     services.lastSeen.touch(hello.machine_uuid);
     if (!storeHello(services, verified)) return false;
@@ -27,11 +28,11 @@ export function helloJob(connection: AgentConnection, verified: VerifiedHello): 
     apply: () => {
       if (!store()) return;
       for (const listener of services.source.listeners) listener.hello?.(hello.machine_uuid, hello);
-      commands = prepareCommands({ ...services, machineUuid: hello.machine_uuid, isResend: true });
+      delivery = prepareCommands({ ...services, machineUuid: hello.machine_uuid, hello });
     },
     // A listener that fails must not keep the machine away from its server.
     recover: () => {
-      commands = [];
+      delivery = nothing;
       store();
     },
     committed: () => {
@@ -47,7 +48,8 @@ export function helloJob(connection: AgentConnection, verified: VerifiedHello): 
         config: agentSettings(context.db, hello.machine_uuid),
         acknowledged_seq: acknowledgedSeq(context.db, hello.machine_uuid, hello.boot_id),
       });
-      for (const command of commands) connection.send(command);
+      for (const command of delivery.frames) connection.send(command);
+      services.held.set(hello.machine_uuid, delivery.isHolding);
     },
     failed: () => connection.close(closeCodes.failed, 'the server could not store the hello'),
   };

@@ -5,14 +5,15 @@ import { encodeIsoBlock } from '../../core/boot-block/iso-block.ts';
 import { parseMacAddress } from '../../protocol/ip-parameter.ts';
 import { bootTokenSchema } from '../../protocol/kernel-parameter-definitions.ts';
 import type { ServerContext } from '../context.ts';
+import type { Enrolment } from '../enrolment/enrolment.ts';
 import { kernelParameters } from '../enrolment/install-command.ts';
-import { issueBootToken } from '../enrolment/known-machine.ts';
+import { decideNetworkBoot } from '../enrolment/network-boot.ts';
 import { ApiError } from '../http/api-error.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import { openAsset } from './asset-files.ts';
 import { digestRoute } from './digest-route.ts';
 import { sha256OfFile } from './file-digest.ts';
-import { chainScript, installerScript, localBootScript } from './ipxe-script.ts';
+import { chainScript, installerScript, limitedScript, localBootScript } from './ipxe-script.ts';
 import { KeptResults } from './kept-results.ts';
 import { PatchedSource } from './patched-source.ts';
 import { bootOrigin, publicOrigin } from './request-origin.ts';
@@ -25,11 +26,13 @@ const optionalToken = z.union([bootTokenSchema, z.literal('')]).optional();
 const mostMacs = 16;
 
 /** What firmware and the installer's boot media are made of (control-plane.md, "Network boot"). */
-export function bootRoutes(context: ServerContext): Route[] {
-  return [ipxeRoute(context), kernelRoute(context), kernelDigestRoute(context), isoRoute(context)];
+export function bootRoutes(enrolment: Enrolment): Route[] {
+  const { context } = enrolment;
+  return [ipxeRoute(enrolment), kernelRoute(context), kernelDigestRoute(context), isoRoute(context)];
 }
 
-function ipxeRoute(context: ServerContext): Route {
+function ipxeRoute(enrolment: Enrolment): Route {
+  const { context } = enrolment;
   const mac = z.union([z.string(), z.array(z.string()).max(mostMacs)]).optional();
   return defineRoute({
     method: 'GET',
@@ -41,27 +44,23 @@ function ipxeRoute(context: ServerContext): Route {
     query: z.object({ token: optionalToken, mac }),
     responses: { 200: z.string() },
     contentType: 'text/plain; charset=utf-8',
-    handle: async ({ query, raw, reply }) => {
+    handle: async ({ query, raw, reply, address }) => {
       reply.header('cache-control', 'no-store');
       const origin = bootOrigin(context, raw);
-      const given = [query.mac ?? []].flat().filter((text) => text !== '');
-      const token = query.token || (await tokenOfFirst(context, given));
-      if (token !== null) {
-        const server = publicOrigin(context, raw);
-        return installerScript(origin, kernelParameters({ server, pin: context.pin, token }));
-      }
-      return query.mac === undefined ? chainScript(origin) : localBootScript();
+      const installer = (token: string | null): string =>
+        installerScript(origin, kernelParameters({ server: publicOrigin(context, raw), pin: context.pin, token }));
+      if (query.token) return installer(query.token);
+      if (query.mac === undefined) return chainScript(origin);
+      const boot = await decideNetworkBoot(enrolment, macsOf([query.mac].flat()), address);
+      if (boot.kind === 'installer') return installer(boot.token?.token ?? null);
+      return boot.kind === 'limited' ? limitedScript(boot.waitSeconds) : localBootScript();
     },
   });
 }
 
-async function tokenOfFirst(context: ServerContext, macs: readonly string[]): Promise<string | null> {
-  // Firmware has addresses of other forms too (InfiniBand): they are nobody's.
-  for (const mac of new Set(macs.map(parseMacAddress))) {
-    const issued = mac === null ? null : await issueBootToken(context, mac);
-    if (issued !== null) return issued.token;
-  }
-  return null;
+/** Firmware has addresses of other forms too (InfiniBand), and none for an interface that it lacks: they are nobody's. */
+function macsOf(texts: readonly string[]): Set<string> {
+  return new Set(texts.map(parseMacAddress).filter((mac) => mac !== null));
 }
 
 function kernelRoute(context: ServerContext): Route {

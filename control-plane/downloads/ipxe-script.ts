@@ -32,6 +32,17 @@ ${localBoot}`;
 }
 
 /**
+ * For an address that has asked about too many machines. No 429: iPXE would show an "Input/output error" and do what its
+ * caller has for that, and on 503 with Retry-After it would keep machines waiting that have nothing to install.
+ */
+export function limitedScript(waitSeconds: number): string {
+  return `#!ipxe
+echo durantic: too many MAC addresses were asked about from here, so the machine boots from its own disk
+echo durantic: if it is to be installed, start it again in ${waitSeconds} seconds
+${localBoot}`;
+}
+
+/**
  * Starts the installer. If that fails, the error stays on the screen for a while before the machine goes on.
  * @param words Kernel parameters, of `formatKernelParameters`.
  * @throws ApiError 422 for a parameter that an iPXE script cannot express.

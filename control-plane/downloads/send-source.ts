@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describeError } from '../../core/base/describe-error.ts';
@@ -53,10 +55,7 @@ export async function sendSource(
     raw.end();
     return alreadyReplied;
   }
-  const { socket } = request.raw;
-  const cut = (): void => void socket.destroy();
-  socket.setTimeout(idleTimeoutMs);
-  socket.on('timeout', cut);
+  limitIdling(raw, request.raw.socket);
   try {
     await pipeline(Readable.from(source.read(selection.start, selection.end), { objectMode: false }), raw);
   } catch (error) {
@@ -64,9 +63,21 @@ export async function sendSource(
     if (errnoOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') {
       options.log.warn({ file: options.fileName, error: describeError(error) }, 'a download broke off');
     }
-  } finally {
-    socket.off('timeout', cut);
-    socket.setTimeout(0);
   }
   return alreadyReplied;
+}
+
+/**
+ * Ends the connection of a receiver that takes nothing, until the answer has gone. Then the timer is Node's again: its
+ * own listener of `finish` comes after this one and gives the kept connection its `keepAliveTimeout`, which nothing may
+ * take away afterwards.
+ */
+function limitIdling(response: ServerResponse, socket: Socket): void {
+  const cut = (): void => void socket.destroy();
+  socket.setTimeout(idleTimeoutMs);
+  socket.on('timeout', cut);
+  response.prependOnceListener('finish', () => {
+    socket.off('timeout', cut);
+    socket.setTimeout(0);
+  });
 }

@@ -1,6 +1,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { describeError } from '../../core/base/describe-error.ts';
 import type { ApiToken } from '../../protocol/api/api-tokens.ts';
+import type { ServerContext } from '../context.ts';
 import { transaction } from '../store/open-database.ts';
 
 const tokenPattern = /^dur_[A-Za-z0-9_-]{43}$/;
@@ -31,22 +33,32 @@ export function createApiToken(db: DatabaseSync, options: CreateApiTokenOptions)
   return { uuid, token };
 }
 
+type TokenContext = Pick<ServerContext, 'db' | 'clock' | 'log'>;
+
 /**
  * The account that a token belongs to, or null. The search is by hash: how long it takes depends on the hash of what
  * was sent, which tells nothing about the tokens that exist.
  */
-export function accountOfApiToken(db: DatabaseSync, token: string, nowMs: number): string | null {
+export function accountOfApiToken(context: TokenContext, token: string): string | null {
+  const { db, clock } = context;
   if (!tokenPattern.test(token)) return null;
   const row = db.prepare('SELECT uuid, account_uuid, last_used_at FROM api_tokens WHERE hash = ?').get(hashOf(token));
   if (row === undefined) return null;
   const lastUsedAt = row['last_used_at'];
   // A clock that was set back must not keep the old time for good.
-  const isFresh = typeof lastUsedAt === 'string' && Math.abs(nowMs - Date.parse(lastUsedAt)) < lastUsedStepMs;
-  if (!isFresh) {
-    const usedAt = new Date(nowMs).toISOString();
-    db.prepare('UPDATE api_tokens SET last_used_at = ? WHERE uuid = ?').run(usedAt, String(row['uuid']));
-  }
+  const isFresh = typeof lastUsedAt === 'string' && Math.abs(clock.now() - Date.parse(lastUsedAt)) < lastUsedStepMs;
+  if (!isFresh) noteUse(context, String(row['uuid']));
   return String(row['account_uuid']);
+}
+
+/** A database that takes no writes (a full disk) must not keep an operator from looking: the time is worth less than that. */
+function noteUse({ db, clock, log }: TokenContext, uuid: string): void {
+  try {
+    const usedAt = new Date(clock.now()).toISOString();
+    db.prepare('UPDATE api_tokens SET last_used_at = ? WHERE uuid = ?').run(usedAt, uuid);
+  } catch (error) {
+    log.error({ error: describeError(error) }, 'the use of an API token could not be noted');
+  }
 }
 
 /** In the order in which they were made. */

@@ -1,14 +1,16 @@
 import { closeCodes } from '../../protocol/agent-frames.ts';
+import { type MachineFacts, machineFactsSchema } from '../../protocol/machine-facts.ts';
 import { timestampOf } from '../context.ts';
 import { ApiError } from '../http/api-error.ts';
 import { transaction } from '../store/open-database.ts';
-import { textList, textOrNull, timeOrNull } from '../store/row-values.ts';
+import { boolean, json, type Row, textList, textOrNull, timeOrNull } from '../store/row-values.ts';
 import { type Enrolled, type EnrolRequest, enrolKnownKey } from './enrol-machine.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { KeyHolder } from './find-machines.ts';
 import { isSilent } from './is-silent.ts';
 import { markDuplicates } from './mark-duplicates.ts';
-import { recognitionOf } from './recognition.ts';
+import { bootTokenLifetimeMs, isMarkedByOperator } from './network-boot.ts';
+import { isSameHardware, recognitionOf } from './recognition.ts';
 import { recordMachineEvent } from './record-machine-event.ts';
 import { replaceKey, storeFacts } from './store-machine.ts';
 
@@ -21,7 +23,8 @@ export interface ClaimRequest extends EnrolRequest {
 /**
  * Gives a key the record that its single-use token is for, once: a second key with the same token is refused, the same
  * key again is answered as before. A machine that has a key and still answers with it keeps it.
- * @throws ApiError 401 when the token was used or taken back, 409 when the record's machine is there.
+ * @throws ApiError 401 when the token was used or taken back, or may not give this record to this machine; 409 when the
+ * record's machine is there.
  */
 export async function claimMachine(enrolment: Enrolment, request: ClaimRequest): Promise<Enrolled> {
   const { db } = enrolment.context;
@@ -51,11 +54,12 @@ function claim(enrolment: Enrolment, request: ClaimRequest, silentKey: string | 
   if (context.db.prepare('SELECT 1 FROM machines WHERE public_key = ?').get(publicKey)) return { kind: 'known' };
   const row = context.db
     .prepare(
-      `SELECT public_key, key_since, macs FROM machines JOIN boot_tokens ON boot_tokens.machine_uuid = machines.uuid
+      `SELECT public_key, key_since, facts, macs, was_installed, operator_mark_until
+       FROM machines JOIN boot_tokens ON boot_tokens.machine_uuid = machines.uuid
        WHERE machines.uuid = ? AND jti = ? AND used_at IS NULL`,
     )
     .get(machineUuid, jti);
-  if (row === undefined) return { kind: 'refused' };
+  if (row === undefined || !mayClaim(row, facts, context.clock.now())) return { kind: 'refused' };
   const heldKey = textOrNull(row, 'public_key');
   if (heldKey !== null && heldKey !== silentKey) {
     const keySinceMs = timeOrNull(row, 'key_since') ?? 0;
@@ -72,6 +76,19 @@ function claim(enrolment: Enrolment, request: ClaimRequest, silentKey: string | 
   });
   const marked = markDuplicates(context, machineUuid, recognitionOf(facts));
   return { kind: 'claimed', hadKey: heldKey !== null, changed: [machineUuid, ...marked] };
+}
+
+/**
+ * The token says only that somebody knew a MAC of a marked machine. So it gives the record of a machine that has not
+ * enrolled, and of one that was never installed to the same hardware (protocol.md, "Machine identity"); any other only
+ * when an operator has marked the machine himself. It may have been installed since the token was given.
+ */
+function mayClaim(row: Row, facts: MachineFacts, nowMs: number): boolean {
+  // A token that was given at the very end of the mark lives on for a while.
+  if (isMarkedByOperator(row, nowMs - bootTokenLifetimeMs)) return true;
+  if (boolean(row, 'was_installed')) return false;
+  if (textOrNull(row, 'public_key') === null) return true;
+  return isSameHardware(recognitionOf(machineFactsSchema.parse(json(row, 'facts'))), recognitionOf(facts));
 }
 
 function announce(

@@ -23,6 +23,21 @@ export function recognitionOf(facts: MachineFacts): Recognition {
   };
 }
 
+/**
+ * Whether a never-installed machine and one with a new key are one (protocol.md, "Machine identity"): SMBIOS UUID, board
+ * serial and the whole set of MACs are equal. A board without a serial of its own equals only another without; without
+ * UUID or MACs there is nothing to go by. `findRekeyCandidate` asks the database the same.
+ */
+export function isSameHardware(one: Recognition, other: Recognition): boolean {
+  return (
+    one.systemUuid !== null &&
+    one.systemUuid === other.systemUuid &&
+    one.boardSerial === other.boardSerial &&
+    one.macs.length > 0 &&
+    one.macs.join() === other.macs.join()
+  );
+}
+
 /** UUIDs that vendors ship on whole series of boards. */
 const sharedUuids = new Set([
   '03000200-0400-0500-0006-000700080009',

@@ -25,8 +25,8 @@ export function provisionStateOf({
     case 'render_failed':
       return 'Failed';
     case 'canceled':
-      // Its disk was touched, so that what was there before is gone.
-      if (run.diskState === 'erased' || run.diskState === 'partial') return 'Failed';
+      // Its disk was touched, or may have been: what was there before is gone, or nobody knows.
+      if (run.diskState !== 'untouched' && run.diskState !== 'complete') return 'Failed';
       break;
     default:
       break;

@@ -1,5 +1,6 @@
 import { applyCloudInit, applyEvent, applyHello, applyResult } from './apply-report.ts';
 import { applyTime } from './apply-time.ts';
+import { diskStateUnsaid } from './disk-state.ts';
 import { beginRun, endRun } from './end-run.ts';
 import { isTerminal, type RunInput, type RunState } from './run-state.ts';
 
@@ -14,8 +15,7 @@ const handlers: Handlers = {
     run.status === 'queued' ? endRun(run, { status: 'render_failed', code: 'render_failed', message }, nowMs) : run,
   prepare_failed: (run, { code, message }, nowMs) =>
     run.status === 'queued' ? endRun(run, { status: 'error', code, message, diskState: 'untouched' }, nowMs) : run,
-  waiting: (run, { message }) =>
-    run.status === 'queued' && run.currentMessage !== message ? { ...run, currentMessage: message } : run,
+  waiting: applyWaiting,
   accepted: applyAccepted,
   refused: applyRefusal,
   event: applyEvent,
@@ -45,6 +45,11 @@ export function advanceRun(run: RunState, input: RunInput, nowMs: number): RunSt
   return (handlers[input.type] as (run: RunState, input: RunInput, nowMs: number) => RunState)(run, input, nowMs);
 }
 
+function applyWaiting(run: RunState, { message }: Extract<RunInput, { type: 'waiting' }>): RunState {
+  const isSaid = run.status !== 'queued' || run.currentMessage === message || run.cancelRequestedAtMs !== null;
+  return isSaid ? run : { ...run, currentMessage: message };
+}
+
 function applyAccepted(run: RunState, { message }: Extract<RunInput, { type: 'accepted' }>, nowMs: number): RunState {
   if (run.commandUuid === null) return run;
   const begun = beginRun(run, nowMs);
@@ -58,12 +63,14 @@ function applyRefusal(run: RunState, input: Extract<RunInput, { type: 'refused' 
   // Once the machine has left for the installed system, what became of the command is of no interest.
   if (run.bootingAtMs !== null) return run;
   const reason = input.reason ?? 'no reason given';
-  if (input.state === 'canceled') return endRun(run, { status: 'canceled', code: 'aborted', message: reason }, nowMs);
+  // No installer has begun with it.
+  const disk = run.bootIds.length === 0 ? { diskState: 'untouched' } : {};
+  if (input.state === 'canceled') {
+    return endRun(run, { status: 'canceled', code: 'aborted', message: reason, ...disk }, nowMs);
+  }
   const what = input.state === 'rejected' ? 'refused the command' : 'could not carry out the command';
   const code = input.state === 'rejected' ? 'command_rejected' : 'command_failed';
   const message = `the machine ${what}: ${reason}`;
-  // No installer has begun with it.
-  const disk = run.bootIds.length === 0 ? { diskState: 'untouched' } : {};
   return endRun(run, { status: 'error', code, message, ...disk }, nowMs);
 }
 
@@ -71,7 +78,10 @@ function applyCancel(run: RunState, { reach }: Extract<RunInput, { type: 'cancel
   const canceled = (message: string, diskState: string | null): RunState =>
     endRun(run, { status: 'canceled', code: 'aborted', message, diskState }, nowMs);
   if (run.bootingAtMs !== null) return canceled('canceled after the system was installed', 'complete');
-  if (run.commandUuid === null || reach === 'none') return canceled('canceled before it began', 'untouched');
+  if (run.commandUuid === null || reach === 'none') {
+    // An attempt before the machine was adopted may have left its traces.
+    return canceled('canceled before it began', run.bootIds.length === 0 ? 'untouched' : null);
+  }
   if (reach !== 'connected') {
     return canceled('canceled while the machine was not connected; it is told to stop when it is back', null);
   }
@@ -90,10 +100,11 @@ function applyRestart(run: RunState, input: Extract<RunInput, { type: 'restart' 
     bytesDone: null,
     bytesTotal: null,
     rateBps: null,
-    diskState: null,
+    diskState: diskStateUnsaid(run),
     cloudInit: null,
     bootingAtMs: null,
     helloAtMs: null,
+    lastHelloAtMs: null,
     lastEventAtMs: nowMs,
   };
 }

@@ -1,3 +1,4 @@
+import { diskStateAfter, diskStateUnsaid } from './disk-state.ts';
 import { beginRun, endRun } from './end-run.ts';
 import type { RunInput, RunState } from './run-state.ts';
 
@@ -10,7 +11,7 @@ const mostAttempts = 5;
 export function applyEvent(run: RunState, { bootId, event }: Input<'event'>, nowMs: number): RunState {
   const current = enterAttempt(run, bootId, nowMs);
   if (current === null || current.completedAtMs !== null) return current ?? run;
-  const diskState = event.disk_state ?? current.diskState;
+  const diskState = diskStateAfter(current, event.disk_state);
   const heard = { ...current, diskState, lastEventAtMs: nowMs };
   if (event.step === null) {
     if (event.state === 'succeeded') return applyInstalled(heard, event.message, nowMs);
@@ -36,9 +37,11 @@ export function applyEvent(run: RunState, { bootId, event }: Input<'event'>, now
 export function applyResult(run: RunState, input: Input<'result'>, nowMs: number): RunState {
   const current = enterAttempt(run, input.bootId, nowMs);
   if (current === null || current.completedAtMs !== null) return current ?? run;
-  const heard = { ...current, diskState: input.diskState ?? current.diskState, lastEventAtMs: nowMs };
-  if (input.outcome === 'booting') return applyInstalled(heard, input.message, nowMs);
-  return endBadly(heard, input.outcome, input, nowMs);
+  const diskState = diskStateAfter(current, input.diskState);
+  const heard = { ...current, diskState, lastEventAtMs: nowMs };
+  const { outcome, code, message } = input;
+  if (outcome === 'booting') return applyInstalled(heard, message, nowMs);
+  return endBadly(heard, outcome, { code, message, diskState }, nowMs);
 }
 
 /** A machine says hello, in whatever system. */
@@ -50,6 +53,7 @@ export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number):
       currentStep: 'cloud_init',
       currentMessage: 'the installed system is here; waiting for the end of cloud-init',
       rateBps: null,
+      diskState: 'complete',
       bootingAtMs: run.bootingAtMs ?? nowMs,
       helloAtMs: run.helloAtMs ?? nowMs,
       lastEventAtMs: nowMs,
@@ -62,8 +66,8 @@ export function applyHello(run: RunState, input: Input<'hello'>, nowMs: number):
     const message = describeOther(run, input);
     return endRun(run, { status: 'error', code: 'booted_another_system', message }, nowMs);
   }
-  // Between systems the clock runs from the moment the machine left, or a machine that restarts for ever would never end.
-  return run.bootingAtMs === null ? { ...run, lastEventAtMs: nowMs } : run;
+  // No event: a machine that restarts for ever, or whose link comes and goes, would never end.
+  return run.bootingAtMs === null ? { ...run, lastHelloAtMs: nowMs } : run;
 }
 
 function describeOther({ bootingAtMs }: RunState, { system, rootDisk }: Input<'hello'>): string {
@@ -139,5 +143,6 @@ function enterAttempt(run: RunState, bootId: string, nowMs: number): RunState | 
     const message = `the machine has begun this installation ${bootIds.length} times without ending it`;
     return endRun(begun, { status: 'error', code: 'too_many_attempts', message }, nowMs);
   }
-  return { ...begun, bootIds, progressPercent: 0, bytesDone: null, bytesTotal: null, bootingAtMs: null };
+  const diskState = diskStateUnsaid(begun);
+  return { ...begun, bootIds, progressPercent: 0, bytesDone: null, bytesTotal: null, diskState, bootingAtMs: null };
 }

@@ -1,5 +1,6 @@
 import { endRun } from './end-run.ts';
 import type { RunState, TimeFacts } from './run-state.ts';
+import { withoutFuture } from './without-future.ts';
 
 /** Longest silence of an installer that is connected. */
 export const installerSilenceMs = 15 * 60_000;
@@ -10,10 +11,13 @@ export const cancelPatienceMs = 5 * 60_000;
 /** Words of an installer that leaves for the installed system come no later than this after it has said so. */
 const leavingMs = 30_000;
 
+/** How long ago a time was, as far as this server has been listening. */
+type Since = (timeMs: number | null) => number;
+
 /** The run at this time: it ends when what it waits for takes too long (protocol.md, "Agent socket"). */
-export function applyTime(run: RunState, facts: TimeFacts, nowMs: number): RunState {
-  if (run.status !== 'in_progress') return run;
-  const since = (timeMs: number | null): number => nowMs - Math.max(timeMs ?? 0, facts.observedSinceMs);
+export function applyTime(given: RunState, facts: TimeFacts, nowMs: number): RunState {
+  const run = withoutFuture(given, nowMs);
+  const since: Since = (timeMs) => nowMs - Math.max(timeMs ?? 0, facts.observedSinceMs);
   if (run.helloAtMs !== null) {
     if (since(run.helloAtMs) < cloudInitPatienceMs) return run;
     const message = `the system is installed, but cloud-init has not ended ${minutes(cloudInitPatienceMs)} after its start`;
@@ -23,16 +27,30 @@ export function applyTime(run: RunState, facts: TimeFacts, nowMs: number): RunSt
     const message = `canceled; the machine did not say within ${minutes(cancelPatienceMs)} that it has stopped`;
     return endRun(run, { status: 'canceled', code: 'aborted', message }, nowMs);
   }
-  const lastMs = run.bootingAtMs ?? Math.max(run.lastEventAtMs ?? 0, run.startedAtMs ?? 0);
-  const isInInstaller = isThere(run, facts);
-  const patienceMs = isInInstaller ? Math.min(installerSilenceMs, patienceOf(run, facts)) : facts.bootTimeoutMs;
-  if (since(lastMs) < patienceMs) return run;
-  return endRun(run, { status: 'timeout', code: 'timeout', message: reasonOf(run, facts, patienceMs) }, nowMs);
+  // A queued run waits for ever.
+  const patienceMs = run.status === 'in_progress' ? endedPatience(run, facts, since) : null;
+  if (patienceMs === null) return run;
+  const message = reasonOf(run, facts, patienceMs);
+  const disk = isInOldSystem(run, facts) ? { diskState: 'untouched' } : {};
+  return endRun(run, { status: 'timeout', code: 'timeout', message, ...disk }, nowMs);
 }
 
-// A machine that has left for the installed system and is still in the installer gets the time of an installer, too.
-function patienceOf(run: RunState, facts: TimeFacts): number {
-  return run.bootingAtMs === null ? installerSilenceMs : facts.bootTimeoutMs;
+/** The patience with the machine that is at its end, in milliseconds; null while there is some left. */
+function endedPatience(run: RunState, facts: TimeFacts, since: Since): number | null {
+  const { bootTimeoutMs } = facts;
+  const silenceMs = since(run.bootingAtMs ?? Math.max(run.lastEventAtMs ?? 0, run.startedAtMs ?? 0));
+  const ended = (patienceMs: number): number | null => (silenceMs >= patienceMs ? patienceMs : null);
+  if (!isThere(run, facts)) return ended(bootTimeoutMs);
+  // A machine that has left for the installed system and is still in the installer gets the time of an installer, too.
+  if (run.bootingAtMs !== null) return ended(Math.min(installerSilenceMs, bootTimeoutMs));
+  // Whoever is just back may have much to tell; a link that comes and goes is not always just back.
+  const isJustBack = since(run.lastHelloAtMs) < installerSilenceMs;
+  return ended(isJustBack ? Math.max(installerSilenceMs, bootTimeoutMs) : installerSilenceMs);
+}
+
+/** The machine has not been in an installer that had the command. */
+function isInOldSystem({ bootIds }: RunState, { mode }: TimeFacts): boolean {
+  return mode === 'installed' && bootIds.length === 0;
 }
 
 /**
@@ -53,7 +71,7 @@ function reasonOf(run: RunState, facts: TimeFacts, patienceMs: number): string {
   }
   if (isThere(run, facts)) return `the installer is connected but has said nothing for ${time}`;
   if (facts.isConnected) return `the machine has not entered the installer within ${time}`;
-  if (facts.mode === 'installed' && run.bootIds.length === 0) {
+  if (isInOldSystem(run, facts)) {
     return `the machine left for the installer and has not been heard of for ${time}; switch it off and on: it then boots the system that it had`;
   }
   return `the machine has not been heard of for ${time}; it may need boot media (network or ISO) to come back`;

@@ -1,4 +1,5 @@
 import type { RunStatus } from '../../protocol/api/provisions.ts';
+import { diskStateUnsaid } from './disk-state.ts';
 import type { RunState } from './run-state.ts';
 
 export interface RunEnd {
@@ -6,6 +7,7 @@ export interface RunEnd {
   readonly message: string;
   /** Of docs/errors.md or one of the run's own; null for `completed`. */
   readonly code: string | null;
+  /** Where the end itself tells it; else it is what was heard before. */
   readonly diskState?: string | null;
 }
 
@@ -20,7 +22,7 @@ export function endRun(run: RunState, end: RunEnd, nowMs: number): RunState {
     rateBps: null,
     errorCode: end.status === 'completed' ? null : end.code,
     errorMessage: end.status === 'completed' ? null : end.message,
-    diskState: isInstalled ? 'complete' : (end.diskState ?? run.diskState),
+    diskState: isInstalled ? 'complete' : (end.diskState ?? diskStateUnsaid(run)),
     completedAtMs: nowMs,
   };
 }

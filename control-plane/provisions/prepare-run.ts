@@ -90,13 +90,18 @@ function giveCommand(context: ServerContext, runUuid: string, userData: string |
     const sealed = userData === null ? null : sealer.seal(userData, userDataPlace(runUuid));
     db.prepare('UPDATE provisions SET user_data_sealed = ? WHERE uuid = ?').run(sealed, runUuid);
     const command = options.commands.enqueue(run.machineUuid, 'ProvisionMachine', { provision_uuid: runUuid });
-    options.keeper.apply(runUuid, { type: 'prepared', commandUuid: command.uuid, message: waitingMessage(false) });
+    options.keeper.apply(runUuid, {
+      type: 'prepared',
+      commandUuid: command.uuid,
+      message: waitingMessage(false, false),
+    });
   });
 }
 
 /** What a run that is ready says while the machine has not taken it. */
-export function waitingMessage(isConnected: boolean): string {
-  return isConnected ? 'the machine has been told' : 'waiting for the machine';
+export function waitingMessage(isConnected: boolean, wasSent: boolean): string {
+  if (!isConnected) return 'waiting for the machine';
+  return wasSent ? 'the machine has been told' : 'waiting until the machine has stopped the run before';
 }
 
 function pending(context: ServerContext, runUuid: string): StoredRun | null {

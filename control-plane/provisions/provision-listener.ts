@@ -101,6 +101,8 @@ function onCommandEnded(context: ServerContext, keeper: RunKeeper, command: Stor
     return;
   }
   if (command.kind !== 'CancelProvision' || status === 'canceled') return;
-  const run = findActiveRun(context.db, machineUuid);
-  if (run !== null) keeper.apply(run.uuid, { type: 'cancel_refused', reason });
+  // Of the run that it was given for, which may be over, and the next one under way.
+  const { provision_uuid: provisionUuid } = command.args as { provision_uuid: string };
+  const run = findRun(context.db, provisionUuid);
+  if (run?.machineUuid === machineUuid) keeper.apply(run.uuid, { type: 'cancel_refused', reason });
 }

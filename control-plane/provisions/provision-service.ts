@@ -6,10 +6,12 @@ import type { CommandQueue, ProvisionService, RenderMachine } from '../services.
 import { transaction } from '../store/open-database.ts';
 import { boolean, number, timeOrNull, timeText } from '../store/row-values.ts';
 import { buildArgs } from './build-args.ts';
+import { Observation } from './observation.ts';
 import { prepareRun, waitingMessage } from './prepare-run.ts';
 import { provisionListener } from './provision-listener.ts';
 import { activeRuns, findActiveRun, findRun, type StoredRun } from './provision-store.ts';
 import { findMachine, queueRun, type RunOrder } from './queue-run.ts';
+import { limitDelays } from './resolve-delay.ts';
 import { type RunDependencies, RunKeeper } from './run-keeper.ts';
 import { type CancelReach, isTerminal } from './run-state.ts';
 
@@ -48,7 +50,7 @@ class Provisions implements ProvisionService {
   readonly #context: ServerContext;
   readonly #dependencies: ProvisionServiceDependencies;
   readonly #keeper: RunKeeper;
-  readonly #observedSinceMs: number;
+  readonly #observation: Observation;
   readonly #closed = new AbortController();
   readonly #preparations = new Map<string, Promise<void>>();
 
@@ -56,7 +58,8 @@ class Provisions implements ProvisionService {
     this.#context = context;
     this.#dependencies = dependencies;
     this.#keeper = new RunKeeper(context, dependencies);
-    this.#observedSinceMs = context.clock.now();
+    this.#observation = new Observation(context);
+    limitDelays(context);
     this.listener = provisionListener(context, this.#keeper);
   }
 
@@ -145,6 +148,7 @@ class Provisions implements ProvisionService {
   }
 
   async tick(): Promise<void> {
+    if (this.#observation.look()) limitDelays(this.#context);
     for (const run of activeRuns(this.#context.db)) this.#look(run);
     this.#prepare();
   }
@@ -171,15 +175,18 @@ class Provisions implements ProvisionService {
     if (machine === undefined) return;
     const isConnected = hub.isConnected(run.machineUuid);
     if (run.state.status === 'queued' && run.state.commandUuid !== null) {
-      this.#keeper.apply(run.uuid, { type: 'waiting', message: waitingMessage(isConnected) });
+      const message = waitingMessage(isConnected, this.#keeper.wasSent(run));
+      this.#keeper.apply(run.uuid, { type: 'waiting', message });
     }
     const mode = machine['mode'];
+    const heardAtMs = hub.lastSeenAt(run.machineUuid);
     const facts = {
       isConnected,
-      heardAtMs: hub.lastSeenAt(run.machineUuid),
+      // A time that is still to come is of another clock.
+      heardAtMs: heardAtMs !== null && heardAtMs > clock.now() ? null : heardAtMs,
       mode: typeof mode === 'string' ? mode : null,
       bootTimeoutMs: number(machine, 'boot_timeout_seconds') * 1000,
-      observedSinceMs: this.#observedSinceMs,
+      observedSinceMs: this.#observation.sinceMs,
     };
     const after = this.#keeper.apply(run.uuid, { type: 'time', facts });
     if (after === null || isTerminal(after.status) || after.bootingAtMs !== null) return;
@@ -199,10 +206,10 @@ class Provisions implements ProvisionService {
 
   #reachOf(run: StoredRun): CancelReach {
     if (!this.#keeper.wasSent(run)) return 'none';
-    if (!this.#dependencies.hub.isConnected(run.machineUuid)) return 'away';
     // The installed system is about to leave for the installer, which asks for its command anew and finds none.
     const isInstalled = findMachine(this.#context, run.machineUuid)['mode'] === 'installed';
-    return isInstalled && run.state.bootIds.length === 0 ? 'none' : 'connected';
+    if (isInstalled && run.state.bootIds.length === 0) return 'none';
+    return this.#dependencies.hub.isConnected(run.machineUuid) ? 'connected' : 'away';
   }
 
   /** Starts what is due, oldest first, and goes on when a place becomes free. */

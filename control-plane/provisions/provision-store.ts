@@ -113,8 +113,8 @@ export function saveRunState(db: DatabaseSync, uuid: string, state: RunState): v
   db.prepare(
     `UPDATE provisions SET status = ?, current_step = ?, current_message = ?, progress_percent = ?, bytes_done = ?,
        bytes_total = ?, rate_bps = ?, error_code = ?, error_message = ?, disk_state = ?, is_unconfirmed = ?,
-       command_uuid = ?, boot_ids = ?, cloud_init = ?, cancel_requested_at = ?, last_event_at = ?, booting_at = ?,
-       hello_at = ?, started_at = ?, completed_at = ? WHERE uuid = ?`,
+       command_uuid = ?, boot_ids = ?, cloud_init = ?, cancel_requested_at = ?, last_event_at = ?, last_hello_at = ?,
+       booting_at = ?, hello_at = ?, started_at = ?, completed_at = ? WHERE uuid = ?`,
   ).run(
     state.status,
     state.currentStep,
@@ -132,6 +132,7 @@ export function saveRunState(db: DatabaseSync, uuid: string, state: RunState): v
     state.cloudInit === null ? null : JSON.stringify(state.cloudInit),
     timeText(state.cancelRequestedAtMs),
     timeText(state.lastEventAtMs),
+    timeText(state.lastHelloAtMs),
     timeText(state.bootingAtMs),
     timeText(state.helloAtMs),
     timeText(state.startedAtMs),
@@ -177,6 +178,7 @@ function stateOf(row: Row, settings: RunSettings): RunState {
     cloudInit: row['cloud_init'] === null ? null : cloudInitSchema.parse(json(row, 'cloud_init')),
     cancelRequestedAtMs: timeOrNull(row, 'cancel_requested_at'),
     lastEventAtMs: timeOrNull(row, 'last_event_at'),
+    lastHelloAtMs: timeOrNull(row, 'last_hello_at'),
     bootingAtMs: timeOrNull(row, 'booting_at'),
     helloAtMs: timeOrNull(row, 'hello_at'),
     startedAtMs: timeOrNull(row, 'started_at'),

@@ -1,4 +1,6 @@
 import type { ProvisionError } from '../../core/base/errors.ts';
+import type { ServerContext } from '../context.ts';
+import { timeText } from '../store/row-values.ts';
 
 const firstDelayMs = 5000;
 const longestDelayMs = 5 * 60_000;
@@ -13,4 +15,10 @@ export function resolveDelayMs(error: ProvisionError, attempts: number, random: 
   const ceilingMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (attempts - 1));
   const ownMs = Math.round(ceilingMs * (0.5 + random() / 2));
   return typeof asked === 'number' ? Math.max(asked, ownMs) : ownMs;
+}
+
+/** No queued run waits longer from now on, whatever the clock was when its time was stored. */
+export function limitDelays({ db, clock }: Pick<ServerContext, 'db' | 'clock'>): void {
+  const latest = timeText(clock.now() + longestDelayMs);
+  db.prepare(`UPDATE provisions SET resolve_after = ?1 WHERE status = 'queued' AND resolve_after > ?1`).run(latest);
 }

@@ -24,6 +24,8 @@ export interface RunState {
   readonly cloudInit: CloudInitReport | null;
   readonly cancelRequestedAtMs: number | null;
   readonly lastEventAtMs: number | null;
+  /** When the machine last said hello on its way to the installed system: it is there again, and has told nothing yet. */
+  readonly lastHelloAtMs: number | null;
   readonly bootingAtMs: number | null;
   readonly helloAtMs: number | null;
   readonly startedAtMs: number | null;
@@ -91,7 +93,7 @@ export interface TimeFacts {
   /** What the machine said last. */
   readonly mode: string | null;
   readonly bootTimeoutMs: number;
-  /** Since when this server has been listening: silence before that is nobody's fault. */
+  /** Since when this server has been listening without a break: silence before that is nobody's fault. */
   readonly observedSinceMs: number;
 }
 
@@ -119,6 +121,7 @@ export function newRunState(injectAgent: boolean): RunState {
     cloudInit: null,
     cancelRequestedAtMs: null,
     lastEventAtMs: null,
+    lastHelloAtMs: null,
     bootingAtMs: null,
     helloAtMs: null,
     startedAtMs: null,

@@ -59,7 +59,7 @@ export async function startServer(settings: ServerSettings, options: StartOption
   const parts = makeServices(context, registries);
   undo.defer(() => parts.close());
   parts.attachAgents(web.server);
-  const health = healthRoute({ db: data.db, log, tracker });
+  const health = healthRoute({ db: data.db, log, clock, tracker });
   const routes = allRoutes(context, parts.services);
   const served = { context, metrics: parts.metrics, tracker };
   const all = [...routes, health, metricsRoute(parts.metrics)];

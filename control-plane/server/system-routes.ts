@@ -1,9 +1,7 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { buildInfo } from '../../core/base/build-info.ts';
-import { describeError } from '../../core/base/describe-error.ts';
-import type { Logger } from '../../core/base/logger.ts';
 import { defineRoute, type Route, StatusReply } from '../http/route.ts';
+import { type DatabaseParts, databaseCheck } from './database-check.ts';
 import type { RequestTracker } from './request-tracker.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 
@@ -13,14 +11,13 @@ const healthSchema = z.object({
   database: z.enum(['ok', 'failed']),
 });
 
-export interface HealthParts {
-  readonly db: DatabaseSync;
-  readonly log: Logger;
+export interface HealthParts extends DatabaseParts {
   readonly tracker: RequestTracker;
 }
 
-/** For load balancers and monitoring: 200, or 503 while the server stops or cannot reach its database. */
-export function healthRoute({ db, log, tracker }: HealthParts): Route {
+/** For load balancers and monitoring: 200, or 503 while the server stops or its database cannot be read or written. */
+export function healthRoute({ tracker, ...parts }: HealthParts): Route {
+  const isDatabaseWorking = databaseCheck(parts);
   return defineRoute({
     method: 'GET',
     path: '/healthz',
@@ -30,7 +27,7 @@ export function healthRoute({ db, log, tracker }: HealthParts): Route {
     access: 'public',
     responses: { 200: healthSchema, 503: healthSchema },
     handle: () => {
-      const database = answers(db, log) ? 'ok' : 'failed';
+      const database = isDatabaseWorking() ? 'ok' : 'failed';
       const status = database === 'failed' ? 'failed' : tracker.isDraining ? 'draining' : 'ok';
       return new StatusReply(status === 'ok' ? 200 : 503, { status, version: buildInfo().version, database });
     },
@@ -50,13 +47,4 @@ export function metricsRoute({ registry }: ServerMetrics): Route {
     responses: { 200: z.string() },
     handle: async () => await registry.metrics(),
   });
-}
-
-function answers(db: DatabaseSync, log: Logger): boolean {
-  try {
-    return db.prepare('SELECT count(*) AS n FROM accounts').get()?.['n'] === 1;
-  } catch (error) {
-    log.error({ error: describeError(error) }, 'the database does not answer');
-    return false;
-  }
 }

@@ -339,4 +339,20 @@ export const migrations: readonly string[] = [
   `,
   // The public URL that the machine's newest hello was signed for; null before the first.
   'ALTER TABLE machines ADD COLUMN dialled_url TEXT',
+  // The boot that has accepted the command, and the newest hello of a run's machine that was no end of it; both may be null.
+  `ALTER TABLE commands ADD COLUMN accepted_boot_id TEXT;
+   ALTER TABLE provisions ADD COLUMN last_hello_at TEXT`,
+  `
+  -- Set when an operator marks the machine himself: until then its network boot may give another key to its record, though
+  -- the machine was installed. install_until alone, which a run sets too, does not say so.
+  ALTER TABLE machines ADD COLUMN operator_mark_until TEXT;
+
+  -- Whoever takes the mark back takes back all that it gave: no token outlives it.
+  CREATE TRIGGER boot_tokens_of_unmarked AFTER UPDATE OF install_until ON machines WHEN NEW.install_until IS NULL BEGIN
+    UPDATE machines SET operator_mark_until = NULL WHERE uuid = NEW.uuid;
+    DELETE FROM boot_tokens WHERE machine_uuid = NEW.uuid;
+  END;
+  `,
+  // One row, written only to find out whether the database can be.
+  'CREATE TABLE write_checks (id INTEGER PRIMARY KEY CHECK (id = 1), written_at TEXT NOT NULL) STRICT',
 ];

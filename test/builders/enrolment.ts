@@ -80,7 +80,7 @@ export class EnrolmentServer {
     this.#app = createApp({ log: silentLogger });
     registerRoutes(this.#app, enrolmentRoutes(this.enrolment), {
       authenticate: (request) => {
-        const account = accountOfApiToken(db, request.headers.authorization?.slice(7) ?? '', clock.now());
+        const account = accountOfApiToken(this.context, request.headers.authorization?.slice(7) ?? '');
         if (account === null) throw new ApiError(401, 'no');
         return account;
       },

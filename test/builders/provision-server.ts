@@ -20,7 +20,7 @@ import type { Provision, ProvisionHistoryEntry } from '../../protocol/api/provis
 import { type Resources, waitFor } from '../resources.ts';
 import { startAgentServer } from './agent-server.ts';
 import { PlayedMachine } from './played-machine.ts';
-import { FakeClock } from './server-context.ts';
+import { FakeClock, passTime } from './server-context.ts';
 import { insertTestMachine, type TestIdentity } from './test-agent.ts';
 
 export interface ProvisionServerOptions {
@@ -46,6 +46,8 @@ export interface ProvisionServer {
   run(machineUuid: string, provisionUuid: string): Provision;
   history(provisionUuid: string): ProvisionHistoryEntry[];
   describe(machineUuid: string): Machine;
+  /** Time passes, and the server looks after its runs. */
+  pass(milliseconds: number): Promise<void>;
   /** Waits until the run has this status, ticking. */
   reached(machineUuid: string, provisionUuid: string, status: Provision['status']): Promise<Provision>;
   /** Stops as a server does. */
@@ -106,6 +108,7 @@ export async function startProvisionServer(
     run,
     history: (provisionUuid) => listHistory(db, provisionUuid),
     describe: (machineUuid) => describeMachine({ context, hub }, machineUuid),
+    pass: async (milliseconds) => await passTime(clock, milliseconds, async () => await service.tick()),
     reached: async (machineUuid, provisionUuid, status) =>
       await waitFor(`the run to be ${status}`, async () => {
         await service.tick();

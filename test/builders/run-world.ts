@@ -11,13 +11,13 @@ import { transaction } from '../../control-plane/store/open-database.ts';
 import { type Hello, helloSchema } from '../../protocol/agent-frames.ts';
 import type { Resources } from '../resources.ts';
 import { minuteMs, provisionEvent } from './run-inputs.ts';
-import { FakeClock, testContext } from './server-context.ts';
+import { FakeClock, passTime, testContext } from './server-context.ts';
 import { insertTestMachine } from './test-agent.ts';
 
 /** What can happen to a machine and its server, in any order. */
 export type Deed =
   | { readonly do: 'queue' | 'cancel' | 'clear' | 'adopt' | 'restart' | 'repeat' }
-  | { readonly do: 'wait'; readonly minutes: number }
+  | { readonly do: 'wait' | 'step'; readonly minutes: number }
   | { readonly do: 'connect'; readonly isConnected: boolean }
   | { readonly do: 'hello'; readonly boot: string; readonly mode: Hello['mode']; readonly isThis: boolean }
   | { readonly do: 'reply'; readonly state: 'accepted' | 'rejected' | 'done' | 'failed' }
@@ -36,6 +36,7 @@ export const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('queue', 'restart', 'repeat', 'repeat') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('cancel', 'clear', 'adopt') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait'), minutes: fc.integer({ min: 1, max: 20 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('step'), minutes: fc.integer({ min: -600, max: 600 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('connect'), isConnected: fc.boolean() }) },
   {
     weight: 3,
@@ -84,7 +85,7 @@ export class RunWorld {
 
   constructor(resources: Resources) {
     this.context = testContext(resources, { clock: this.clock });
-    this.queue = new StoredCommandQueue(this.context, { listeners: this.#listeners, onQueued: () => undefined });
+    this.queue = new StoredCommandQueue(this.context, { listeners: this.#listeners, onDue: () => undefined });
     this.machineUuid = insertTestMachine(this.context).machineUuid;
     const image = { name: 'i', docker_image_url: 'http://127.0.0.1:1/i', description: null };
     const { uuid } = createImage(this.context, { ...image, registry_credential_uuid: null });
@@ -150,7 +151,10 @@ export class RunWorld {
         if (this.#last !== undefined) this.#frame(this.#last);
         return;
       case 'wait':
-        this.clock.advance(what.minutes * minuteMs);
+        await passTime(this.clock, what.minutes * minuteMs, async () => await this.service.tick());
+        return;
+      case 'step':
+        this.clock.step(what.minutes * minuteMs);
         return;
       case 'connect':
         this.#isConnected = what.isConnected;

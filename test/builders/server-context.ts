@@ -10,6 +10,7 @@ import type { Resources } from '../resources.ts';
 /** A clock that stands still until it is told to go on. */
 export class FakeClock implements Clock {
   #nowMs: number;
+  #monotonicMs = 0;
 
   constructor(nowMs = Date.parse('2026-11-20T12:00:00Z')) {
     this.#nowMs = nowMs;
@@ -19,7 +20,18 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonic(): number {
+    return this.#monotonicMs;
+  }
+
+  /** Time passes; a negative one sets the clock back. */
   advance(milliseconds: number): void {
+    this.#nowMs += milliseconds;
+    this.#monotonicMs += Math.max(0, milliseconds);
+  }
+
+  /** Somebody sets the clock, or the machine was suspended meanwhile. */
+  step(milliseconds: number): void {
     this.#nowMs += milliseconds;
   }
 }
@@ -48,4 +60,12 @@ export function testContext(resources: Resources, overrides: Partial<ServerConte
     dataDir,
     ...overrides,
   };
+}
+
+/** Time passes as a server sees it that looks every 30 s: no more of it than that between two ticks. */
+export async function passTime(clock: FakeClock, milliseconds: number, tick: () => Promise<void>): Promise<void> {
+  for (let leftMs = milliseconds; leftMs > 0; leftMs -= 30_000) {
+    clock.advance(Math.min(leftMs, 30_000));
+    await tick();
+  }
 }

@@ -127,21 +127,6 @@ test('F63 a rejected command stands alone, and the agent reconnecting does not g
   assert.equal(back.all('command').length, 0);
 });
 
-test('an accepted command without an outcome is sent again to the next boot', async () => {
-  await using resources = new Resources();
-  const server = await startAgentServer(resources);
-  const identity = server.newMachine();
-  const agent = await server.connect({ identity, onCommand: () => ['accepted'] });
-  const command = server.sockets.commands.enqueue(identity.machineUuid, 'EnterInstaller', { kexec: 'auto' });
-  await commandIs(server, command, 'accepted');
-  const { sentAt } = await commandIs(server, command, 'accepted');
-  await agent.close();
-  const rebooted = await server.connect({ identity, onCommand: () => ['done'] });
-  assert.notEqual(rebooted.bootId, agent.bootId);
-  assert.equal((await rebooted.next('command')).command_uuid, command.uuid);
-  assert.equal((await commandIs(server, command, 'done')).sentAt, sentAt);
-});
-
 test('a canceled command is not sent, and has no other outcome', async () => {
   await using resources = new Resources();
   const server = await startAgentServer(resources);

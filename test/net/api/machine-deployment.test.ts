@@ -4,7 +4,7 @@ import type { Provision } from '../../../protocol/api/provisions.ts';
 import { applyDeployment, playInstallation, playMachine, startRack } from '../../builders/deployment.ts';
 import { minuteMs } from '../../builders/run-inputs.ts';
 import { startTestServer } from '../../builders/server.ts';
-import { FakeClock } from '../../builders/server-context.ts';
+import { FakeClock, passTime } from '../../builders/server-context.ts';
 import { Resources } from '../../resources.ts';
 
 test('durantic_machine_deployment: PATCH, provision, poll, completed, refresh', { timeout: 60_000 }, async () => {
@@ -99,8 +99,7 @@ test('a deployment of a silent machine times out', { timeout: 60_000 }, async ()
     /Provision Failed \(timeout\): the installer is connected but has said nothing for 15 minutes/,
   );
   await machine.take();
-  clock.advance(15 * minuteMs);
-  await server.services.provisions.tick();
+  await passTime(clock, 15 * minuteMs, async () => await server.services.provisions.tick());
   await refused;
 });
 

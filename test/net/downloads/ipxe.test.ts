@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootRoutes } from '../../../control-plane/downloads/boot-routes.ts';
+import { Enrolment } from '../../../control-plane/enrolment/enrolment.ts';
 import {
   markForInstall,
   registerKnownMachine,
@@ -8,8 +9,9 @@ import {
 } from '../../../control-plane/enrolment/known-machine.ts';
 import { parseKernelParameters } from '../../../protocol/kernel-parameters.ts';
 import { collectingLogger } from '../../builders/collecting-logger.ts';
+import { ScriptedHub } from '../../builders/enrolment.ts';
 import { startTestServer, type TestServer } from '../../builders/server.ts';
-import { testContext } from '../../builders/server-context.ts';
+import { FakeClock, testContext } from '../../builders/server-context.ts';
 import { Resources } from '../../resources.ts';
 
 const mac = '52:54:00:12:34:56';
@@ -77,6 +79,48 @@ test('a machine gets the installer while it is marked, known by any of its addre
   assert.equal((await server.fetch(`/boot/ipxe?${'mac=a&'.repeat(17)}`)).status, 422);
 });
 
+test('an installed machine that a run has marked gets the installer, and no token with it', async () => {
+  await using resources = new Resources();
+  const server = await startTestServer(resources);
+  const { db } = server.context;
+  const machineUuid = registerKnownMachine(server.context, { macs: [mac], hostname: null });
+  db.prepare("UPDATE machines SET was_installed = 1, install_until = '2999-01-01T00:00:00.000Z'").run();
+  const byRun = (await script(server, `?mac=${mac}`)).kernel?.parameters;
+  assert.deepEqual(byRun?.problems, []);
+  assert.deepEqual(
+    [byRun?.parameters.server, byRun?.parameters.pin, byRun?.parameters.token],
+    [server.url, server.pin, null],
+  );
+  markForInstall(server.context, machineUuid, Date.now() + 60_000);
+  assert.ok((await script(server, `?mac=${mac}`)).kernel?.parameters.parameters.token);
+});
+
+test('who asks about too many machines gets the local disk, also for a marked one, and is told when to come again', async () => {
+  await using resources = new Resources();
+  const clock = new FakeClock();
+  const server = await startTestServer(resources, { clock });
+  const machineUuid = registerKnownMachine(server.context, { macs: [mac], hostname: null });
+  markForInstall(server.context, machineUuid, clock.now() + 3_600_000);
+  const guess = async (request: number): Promise<Script> => {
+    const macs = Array.from(
+      { length: 16 },
+      (_, index) => `mac=52-54-00-ff-${(request + 16).toString(16)}-${index + 10}`,
+    );
+    return await script(server, `?${macs.join('&')}`);
+  };
+  for (let request = 0; request < 25; request += 1) assert.match((await guess(request)).text, /nothing to install/);
+  const { text, kernel } = await script(server, `?mac=${mac}`);
+  assert.equal(kernel, null);
+  assert.match(text, /^echo durantic: too many MAC addresses were asked about from here/m);
+  assert.match(text, /^echo durantic: .* start it again in 2 seconds$/m);
+  assert.match(text, /^sanboot --no-describe --drive 0x80 \|\|$/m);
+  assert.equal(server.services.enrolment.counters.limited, 1);
+  assert.ok((await script(server, '?token=abc')).kernel, 'a token is no guess');
+  clock.advance(2000);
+  for (let time = 0; time < 3; time += 1)
+    assert.ok((await script(server, `?mac=${mac}`)).kernel, 'a right one costs nothing');
+});
+
 test('without anything the script asks again, where it was asked', async () => {
   await using resources = new Resources();
   const server = await startTestServer(resources, { settings: { httpBoot: { host: '127.0.0.1', port: 0 } } });
@@ -108,7 +152,7 @@ test('a Host header cannot make the server name another server', async () => {
   await using resources = new Resources();
   const urls = ['https://a.example:8443', 'https://10.0.0.5:8443'];
   const context = testContext(resources, { publicUrls: urls, httpBootUrl: 'http://a.example:8080' });
-  const [route] = bootRoutes(context);
+  const [route] = bootRoutes(new Enrolment(context, { hub: new ScriptedHub(), onAdopted: () => undefined }));
   const ask = async (protocol: string, host: string): Promise<[string, string]> => {
     const reply = { header: () => reply };
     const raw = { protocol, headers: { host } };

@@ -15,7 +15,7 @@ test('a token is shown once, listed by its hint, stored as a hash, and revoked a
   assert.equal(created.status, 201);
   const token = String(created.body['token']);
   assert.match(token, /^dur_[A-Za-z0-9_-]{43}$/);
-  assert.equal(accountOfApiToken(db, token, server.clock.now()), accountUuid);
+  assert.equal(accountOfApiToken(server.context, token), accountUuid);
 
   const list = await server.call('GET', path);
   const rows = list.body as unknown as Record<string, unknown>[];
@@ -31,7 +31,7 @@ test('a token is shown once, listed by its hint, stored as a hash, and revoked a
   assert.ok(stored.includes(createHash('sha256').update(token).digest('hex')));
 
   assert.equal((await server.call('DELETE', path + String(created.body['uuid']))).status, 204);
-  assert.equal(accountOfApiToken(db, token, server.clock.now()), null);
+  assert.equal(accountOfApiToken(server.context, token), null);
   assert.equal((await server.call('DELETE', path + String(created.body['uuid']))).status, 404);
 });
 
@@ -51,7 +51,7 @@ test('the last use is noted at most once a minute, also after the clock was set 
   const server = enrolmentServer(resources);
   const { db } = server.context;
   const lastUsed = (): unknown => db.prepare('SELECT last_used_at FROM api_tokens').get()?.['last_used_at'];
-  const use = (): unknown => accountOfApiToken(db, server.apiToken, server.clock.now());
+  const use = (): unknown => accountOfApiToken(server.context, server.apiToken);
   assert.equal(lastUsed(), null);
   use();
   const first = lastUsed();
@@ -69,10 +69,10 @@ test('the last use is noted at most once a minute, also after the clock was set 
 
 test('what is no token is refused: altered, cut, empty, the hash itself', async () => {
   await using resources = new Resources();
-  const { context, apiToken, clock } = enrolmentServer(resources);
+  const { context, apiToken } = enrolmentServer(resources);
   const flipped = apiToken.slice(0, -1) + (apiToken.endsWith('A') ? 'B' : 'A');
   const hash = createHash('sha256').update(apiToken).digest('hex');
   for (const token of ['', 'dur_', flipped, apiToken.slice(0, -1), ` ${apiToken}`, hash, `dur_${hash}`]) {
-    assert.equal(accountOfApiToken(context.db, token, clock.now()), null, token);
+    assert.equal(accountOfApiToken(context, token), null, token);
   }
 });

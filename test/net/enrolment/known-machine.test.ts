@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { issueBootToken } from '../../../control-plane/enrolment/known-machine.ts';
+import { decideNetworkBoot, type NetworkBoot } from '../../../control-plane/enrolment/network-boot.ts';
 import { type EnrolmentServer, enrolmentServer, factsOf, randomKey } from '../../builders/enrolment.ts';
 import { Resources } from '../../resources.ts';
 
@@ -19,11 +19,17 @@ async function mark(server: EnrolmentServer, uuid: string, body: object = {}): P
   assert.equal(reply.status, 200, reply.text);
 }
 
-async function bootToken(server: EnrolmentServer): Promise<string> {
-  const issued = await issueBootToken(server.context, mac);
-  assert.ok(issued);
-  return issued.token;
+async function boot(server: EnrolmentServer, of = mac): Promise<NetworkBoot> {
+  return await decideNetworkBoot(server.enrolment, [of], '192.0.2.1');
 }
+
+async function bootToken(server: EnrolmentServer): Promise<string> {
+  const decided = await boot(server);
+  assert.ok(decided.kind === 'installer' && decided.token !== null);
+  return decided.token.token;
+}
+
+const local: NetworkBoot = { kind: 'local' };
 
 test('a machine is registered by its addresses, in every usual way of writing them', async () => {
   await using resources = new Resources();
@@ -64,16 +70,17 @@ test('a MAC by itself enrols nothing: there is a token only while the operator h
   await using resources = new Resources();
   const server = enrolmentServer(resources);
   const uuid = await register(server);
-  assert.equal(await issueBootToken(server.context, mac), null);
+  assert.deepEqual(await boot(server), local);
   await mark(server, uuid, { minutes: 5 });
-  assert.equal(await issueBootToken(server.context, '52:54:00:00:00:07'), null, 'another MAC');
-  const issued = await issueBootToken(server.context, mac.toUpperCase());
-  assert.equal(issued?.machineUuid, uuid);
-  assert.equal(issued?.expiresAtMs, server.clock.now() + 900_000);
+  assert.deepEqual(await boot(server, '52:54:00:00:00:07'), local, 'another MAC');
+  const decided = await boot(server);
+  assert.ok(decided.kind === 'installer');
+  assert.equal(decided.machineUuid, uuid);
+  assert.equal(decided.token?.expiresAtMs, server.clock.now() + 900_000);
   server.clock.advance(300_000);
-  assert.equal(await issueBootToken(server.context, mac), null, 'the mark is over');
+  assert.deepEqual(await boot(server), local, 'the mark is over');
   server.clock.advance(1);
-  assert.equal(await issueBootToken(server.context, mac), null, 'and stays over');
+  assert.deepEqual(await boot(server), local, 'and stays over');
 });
 
 test('the token gives the key to the record once; the same key again is answered, a second one refused', async () => {
@@ -134,7 +141,7 @@ test('a token lasts 15 minutes, and no longer than the operator wants', async ()
   assert.equal((await server.call('DELETE', unmark)).status, 204);
   assert.equal(server.machine(uuid)['install_until'], null);
   assert.equal((await server.enrol(token, randomKey(), factsOf(1))).status, 401);
-  assert.equal(await issueBootToken(server.context, mac), null);
+  assert.deepEqual(await boot(server), local);
 });
 
 test('a power-cycled machine that is still marked gets a new token for the same record', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { issueBootToken } from '../../../control-plane/enrolment/known-machine.ts';
+import { decideNetworkBoot } from '../../../control-plane/enrolment/network-boot.ts';
 import { closeCodes } from '../../../protocol/agent-frames.ts';
 import type { MachineFacts } from '../../../protocol/machine-facts.ts';
 import { factsOf } from '../../builders/enrolment.ts';
@@ -99,8 +99,9 @@ test('a restart takes back nothing: tokens, codes, what was used once, and limit
     mac: 'd0:94:66:00:00:01',
   });
   await before.api('POST', `/api/provisioning/machines/${known.body.uuid}/install-mark`, {});
-  const boot = await issueBootToken(before.context, 'd0:94:66:00:00:01');
-  assert.equal((await enrol(before, boot?.token ?? '', factsOf(1))).status, 201);
+  const boot = await decideNetworkBoot(before.services.enrolment, ['d0:94:66:00:00:01'], '192.0.2.1');
+  const bootToken = boot.kind === 'installer' ? (boot.token?.token ?? '') : '';
+  assert.equal((await enrol(before, bootToken, factsOf(1))).status, 201);
   const waiting = makeTestIdentity();
   const asked = await before.api<{ code: string; approval_id: string }>(
     'POST',
@@ -118,7 +119,7 @@ test('a restart takes back nothing: tokens, codes, what was used once, and limit
   const { adminToken } = before;
   const server = await startTestServer(resources, { settings, adminToken });
   assert.equal((await enrol(server, token, factsOf(2))).status, 201);
-  assert.equal((await enrol(server, boot?.token ?? '', factsOf(3))).status, 401, 'a single-use token stays used');
+  assert.equal((await enrol(server, bootToken, factsOf(3))).status, 401, 'a single-use token stays used');
   const enter = async (code: string): Promise<number> =>
     (await server.api('POST', '/api/provisioning/approvals/', { code })).status;
   assert.equal(await enter(used.body.code), 404, 'a code stays used');

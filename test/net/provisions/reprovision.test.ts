@@ -28,8 +28,7 @@ test('an installed machine is installed anew: progress, installer with the same 
   );
   await say('starting the installer: its kernel was loaded (kexec)');
   machine.off();
-  server.clock.advance(5 * minuteMs);
-  await server.service.tick();
+  await server.pass(5 * minuteMs);
   assert.equal(run().status, 'in_progress');
   assert.notEqual(server.describe(machine.uuid).install_until, null, 'a network boot leads to the installer, too');
 
@@ -93,11 +92,10 @@ test('F54 a machine that hangs between its systems: the server says so when boot
   const { server, machine, run } = await startLeavingRun(resources);
   machine.off();
   await waitFor('the end of the socket', () => !server.hub.isConnected(machine.uuid));
-  server.clock.advance(44 * minuteMs);
-  await server.service.tick();
+  await server.pass(44 * minuteMs);
   assert.equal(run().status, 'in_progress');
-  server.clock.advance(2 * minuteMs);
-  await server.reached(machine.uuid, run().uuid, 'timeout');
+  await server.pass(2 * minuteMs);
+  assert.deepEqual([run().status, run().disk_state], ['timeout', 'untouched'], 'no installer has had the command');
   assert.match(run().error_message, /left for the installer and has not been heard of for 45 minutes; switch it off/);
 });
 
@@ -122,4 +120,16 @@ test('a run that is canceled while its machine is still in the old system ends a
   await machine.agent.acknowledged(machine.agent.reply(command.command_uuid, 'done', 'canceled'));
   const installer = await machine.bootInstaller();
   assert.equal(installer.all('command').length, 0, 'a machine that had left already finds nothing to install');
+});
+
+test('a run that is canceled while its machine is between its systems has not touched the disk: no installer has had it', async () => {
+  await using resources = new Resources();
+  const { server, machine, uuid, run } = await startLeavingRun(resources);
+  machine.off();
+  await waitFor('the end of the socket', () => !server.hub.isConnected(machine.uuid));
+  server.service.cancel(machine.uuid, uuid);
+  assert.deepEqual([run().status, run().disk_state], ['canceled', 'untouched']);
+  const installer = await machine.bootInstaller();
+  await installer.acknowledged(installer.sendNumbered({ type: 'log', command_uuid: null, lines: [] }));
+  assert.ok(installer.all('command').every(({ kind }) => kind === 'CancelProvision'));
 });

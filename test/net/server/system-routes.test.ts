@@ -8,7 +8,7 @@ import { healthRoute } from '../../../control-plane/server/system-routes.ts';
 import { buildInfo } from '../../../core/base/build-info.ts';
 import { collectingLogger } from '../../builders/collecting-logger.ts';
 import { startTestServer } from '../../builders/server.ts';
-import { testContext } from '../../builders/server-context.ts';
+import { FakeClock, testContext } from '../../builders/server-context.ts';
 import { Resources, waitFor } from '../../resources.ts';
 
 const { version } = buildInfo();
@@ -20,14 +20,59 @@ test('health: 200 to anyone; 503 while the server stops; 503 without its databas
   assert.equal(answer.status, 200);
   assert.deepEqual(await answer.json(), { status: 'ok', version, database: 'ok' });
 
-  const { db, log } = testContext(resources);
+  const { db, log, clock } = testContext(resources);
   const tracker = new RequestTracker(() => false);
-  const route = healthRoute({ db, log, tracker });
+  const route = healthRoute({ db, log, clock, tracker });
   const ask = (): unknown => route.handle({} as RouteRequest<unknown, unknown, unknown>);
   await tracker.drain(0);
   assert.deepEqual(ask(), new StatusReply(503, { status: 'draining', version, database: 'ok' }));
   db.close();
   assert.deepEqual(ask(), new StatusReply(503, { status: 'failed', version, database: 'failed' }));
+});
+
+test('a database that takes no writes: health is 503 until it does, and what only reads goes on', async () => {
+  await using resources = new Resources();
+  const clock = new FakeClock();
+  const { log, lines } = collectingLogger('error');
+  const server = await startTestServer(resources, { clock, log });
+  const { db } = server.context;
+  const health = async (): Promise<unknown[]> => {
+    const answer = await server.fetch('/healthz');
+    return [answer.status, await answer.json()];
+  };
+  const ok = [200, { status: 'ok', version, database: 'ok' }];
+  assert.deepEqual(await health(), ok);
+  db.exec('PRAGMA query_only = ON');
+  clock.advance(10_000);
+  assert.deepEqual(await health(), [503, { status: 'failed', version, database: 'failed' }]);
+  clock.advance(60_000);
+  assert.equal((await server.api('GET', '/api/provisioning/machines/')).status, 200);
+  const said = lines.map(({ msg }) => msg);
+  assert.deepEqual(said, ['the database cannot be written', 'the use of an API token could not be noted']);
+  assert.match(JSON.stringify(lines), /readonly database/);
+  db.exec('PRAGMA query_only = OFF');
+  assert.deepEqual(await health(), ok);
+});
+
+test('health writes once in 10 seconds, however often it is asked', async () => {
+  await using resources = new Resources();
+  const clock = new FakeClock();
+  const { db, log } = testContext(resources, { clock });
+  const route = healthRoute({ db, log, clock, tracker: new RequestTracker(() => false) });
+  const changes = (): unknown => db.prepare('SELECT total_changes() AS n').get()?.['n'];
+  const ask = (): unknown => route.handle({} as RouteRequest<unknown, unknown, unknown>);
+  const before = Number(changes());
+  for (let second = 0; second < 10; second += 1) {
+    ask();
+    clock.advance(1000);
+  }
+  assert.equal(Number(changes()) - before, 1);
+  ask();
+  assert.equal(Number(changes()) - before, 2);
+  // A clock that was set back.
+  clock.advance(-3_600_000);
+  ask();
+  assert.equal(Number(changes()) - before, 3);
 });
 
 test('metrics: process, requests by pattern, agents, machines, provisions, enrolment; nobody is named', async () => {

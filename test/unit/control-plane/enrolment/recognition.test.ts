@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recognitionOf } from '../../../../control-plane/enrolment/recognition.ts';
+import { isSameHardware, recognitionOf } from '../../../../control-plane/enrolment/recognition.ts';
 import { machineFactsSchema } from '../../../../protocol/machine-facts.ts';
 
 function recognise(facts: Record<string, unknown>) {
@@ -65,4 +65,27 @@ test('addresses are a set in order, without those of no interface', () => {
     { name: 'vm', mac: '52:54:00:12:34:56' },
   ];
   assert.deepEqual(recognise({ nics }).macs, ['52:54:00:12:34:56', 'd0:94:66:00:00:01', 'd0:94:66:00:00:02']);
+});
+
+test('the same hardware: UUID, serial and all MACs; a serial may be missing in both, the rest in none', () => {
+  const nics = [
+    { name: 'a', mac: '52:54:00:00:00:01' },
+    { name: 'b', mac: '52:54:00:00:00:02' },
+  ];
+  const one = { system_uuid: '4c4c4544-0042-3510-8052-b4c04f335931', board_serial: 'CN74', nics };
+  const isSame = (mine: object, yours: object): boolean =>
+    isSameHardware(recognise({ ...mine }), recognise({ ...yours }));
+  assert.equal(isSame(one, { ...one, nics: nics.toReversed(), hostname: 'other' }), true);
+  assert.equal(isSame({ ...one, board_serial: null }, { ...one, board_serial: 'None' }), true);
+  for (const change of [
+    { system_uuid: '4c4c4544-0042-3510-8052-b4c04f335932' },
+    { board_serial: 'CN75' },
+    { board_serial: null },
+    { nics: nics.slice(1) },
+  ]) {
+    assert.equal(isSame(one, { ...one, ...change }), false, JSON.stringify(change));
+  }
+  for (const nothing of [{ system_uuid: null }, { nics: [] }]) {
+    assert.equal(isSame({ ...one, ...nothing }, { ...one, ...nothing }), false, JSON.stringify(nothing));
+  }
 });

@@ -226,12 +226,21 @@ test('a machine that refuses to cancel goes on; one that says nothing is given u
   assert.equal(silent.wait(1).feed(inputs.time()).state.status, 'canceled');
 });
 
+test('a run that an installer was sent and has not accepted is given up 5 minutes after it was canceled, too', () => {
+  const run = new RunDriver().feed(inputs.prepared, { type: 'cancel', reach: 'connected' });
+  run.feed({ type: 'waiting', message: 'the machine has been told' });
+  assert.deepEqual([run.state.status, run.state.currentMessage], ['queued', 'asked the machine to stop']);
+  assert.equal(run.wait(5 * minuteMs - 1).feed(inputs.time()).state.status, 'queued');
+  const { status, diskState } = run.wait(1).feed(inputs.time()).state;
+  assert.deepEqual([status, diskState], ['canceled', null]);
+});
+
 test('an adopted machine begins its run again', () => {
-  const run = installingRun().feed(inputs.event({ percent: 80 }));
+  const run = installingRun().feed(inputs.event({ percent: 80, disk_state: 'partial' }));
   run.feed({ type: 'restart', commandUuid: 'command-2', message: 'adopted' });
   assert.deepEqual(
     [run.state.status, run.state.commandUuid, run.state.progressPercent, run.state.diskState],
-    ['in_progress', 'command-2', 0, null],
+    ['in_progress', 'command-2', 0, 'partial'],
   );
   run.feed(inputs.event({ percent: 3 }, 'other'), inputs.result('booting', 'other'));
   run.feed(inputs.helloInstalled('this'), inputs.cloudInit('done'));

@@ -63,6 +63,58 @@ test('a hello counts as a sign of life while the installation goes on', () => {
   assert.equal(run.wait(minuteMs).feed(inputs.time()).state.status, 'in_progress');
 });
 
+test('an installer that hangs ends although its link comes and goes: a hello is no event', () => {
+  const run = installingRun();
+  for (let minute = 0; minute < 44; minute += 11) {
+    run.wait(11 * minuteMs).feed(inputs.helloInstaller(), inputs.time());
+    assert.equal(run.state.status, 'in_progress', `after ${minute + 11} minutes`);
+  }
+  run.wait(minuteMs).feed(inputs.time());
+  assert.equal(run.state.status, 'timeout');
+  assert.match(run.state.errorMessage ?? '', /said nothing for 45 minutes/);
+});
+
+test('an installer that is back has 15 minutes to say something, also where the boot timeout is shorter', () => {
+  const facts = { bootTimeoutMs: 5 * minuteMs };
+  const run = installingRun()
+    .wait(4 * minuteMs)
+    .feed(inputs.helloInstaller());
+  run.wait(11 * minuteMs - 1).feed(inputs.time(facts));
+  assert.equal(run.state.status, 'in_progress');
+  assert.equal(run.wait(1).feed(inputs.time(facts)).state.status, 'timeout');
+  const late = installingRun()
+    .wait(14 * minuteMs)
+    .feed(inputs.helloInstaller());
+  late.wait(15 * minuteMs - 1).feed(inputs.time());
+  assert.equal(late.state.status, 'in_progress');
+  assert.equal(late.wait(1).feed(inputs.time()).state.status, 'timeout');
+});
+
+test('an installed system that says hello again and again does not put off its boot timeout', () => {
+  const run = new RunDriver().feed(inputs.prepared, inputs.accepted);
+  for (let minute = 0; minute < 45; minute += 5) {
+    run.wait(5 * minuteMs).feed(inputs.helloInstalled('another', 'old'), inputs.time({ mode: 'installed' }));
+  }
+  assert.equal(run.state.status, 'timeout');
+});
+
+test('a clock that was set back holds up no time-out', () => {
+  const dayMs = 24 * 60 * minuteMs;
+  for (const begin of [
+    () => installingRun(),
+    () => installingRun().feed(inputs.result('booting')),
+    () => installingRun().feed(inputs.result('booting'), inputs.helloInstalled('this')),
+    () => installingRun().feed({ type: 'cancel', reach: 'connected' }),
+  ]) {
+    const run = begin().wait(-dayMs);
+    const facts = { isConnected: false, observedSinceMs: run.nowMs };
+    run.feed(inputs.time(facts));
+    assert.equal(run.state.status, 'in_progress');
+    run.wait(45 * minuteMs).feed(inputs.time(facts));
+    assert.notEqual(run.state.status, 'in_progress');
+  }
+});
+
 test('silence from before the server was started is nobody’s fault', () => {
   const run = installingRun().wait(180 * minuteMs);
   const observedSinceMs = run.nowMs;
