@@ -18,6 +18,7 @@ export function blsMenuEntries(machine: GrubMachine, directory: string | undefin
     .filter(({ kernel }) => kernel !== null)
     .map((entry) => ({
       isSubmenu: false,
+      isRestricted: isRestricted(machine, entry.grubUsers),
       title: entry.title,
       id: entry.id,
       parameters: [entry.title],
@@ -29,4 +30,11 @@ export function blsMenuEntries(machine: GrubMachine, directory: string | undefin
         ].join('\n'),
       ),
     }));
+}
+
+/** Names who may start it. A variable that is not set names nobody, and then anyone may (blscfg.c, `expand_val`). */
+function isRestricted(machine: GrubMachine, users: string | null): boolean {
+  if (users === null) return false;
+  const variables = [...users.matchAll(/\$(\w+)/g)].map(([, name = '']) => name);
+  return variables.length === 0 || variables.some((name) => machine.env.has(name));
 }

@@ -89,7 +89,9 @@ function addEntry(
   const idAt = args.indexOf('--id');
   const id = idAt === -1 ? args.find((arg) => arg.startsWith('--id='))?.slice(5) : args[idAt + 1];
   const [title = '', ...parameters] = named;
-  machine.menu.push({ isSubmenu, title, id: id ?? title, body: block ?? [], parameters: [title, ...parameters] });
+  const isRestricted = !args.includes('--unrestricted');
+  const entry = { isSubmenu, isRestricted, title, id: id ?? title };
+  machine.menu.push({ ...entry, body: block ?? [], parameters: [title, ...parameters] });
   return true;
 }
 

@@ -7,6 +7,8 @@ import type { Word } from './grub-tokens.ts';
 /** An entry of GRUB's menu, or a submenu, as a script made it. */
 export interface MenuEntry {
   readonly isSubmenu: boolean;
+  /** Once there are superusers, GRUB asks for a name and a password before it starts it (GRUB manual, "Security"). */
+  readonly isRestricted: boolean;
   readonly title: string;
   readonly id: string;
   readonly body: readonly Statement[];

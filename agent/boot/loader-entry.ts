@@ -8,6 +8,8 @@ export interface LoaderEntry {
   readonly kernel: string | null;
   readonly initrds: readonly string[];
   readonly options: string;
+  /** Who may start it in GRUB (`grub_users` of Fedora and RHEL), or null. */
+  readonly grubUsers: string | null;
   /** True when its boot counter (`+0` in the file name) says that it failed. */
   readonly isBad: boolean;
 }
@@ -29,6 +31,7 @@ export function parseLoaderEntry(fileName: string, text: string): LoaderEntry {
     sortKey: first('sort-key'),
     kernel: values.get('linux')?.[0] ?? null,
     initrds: (values.get('initrd') ?? []).flatMap((value) => value.split(/\s+/).filter(Boolean)),
+    grubUsers: values.get('grub_users')?.[0] ?? null,
     options: (values.get('options') ?? []).join(' '),
     isBad: counter !== undefined && Number(counter) === 0,
   };

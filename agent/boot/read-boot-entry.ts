@@ -15,6 +15,8 @@ export interface BootEntry {
   readonly kernel: FoundFile;
   readonly initrds: readonly FoundFile[];
   readonly commandLine: string;
+  /** GRUB starts it only after somebody has typed a name and a password. */
+  readonly isLocked: boolean;
 }
 
 /** GRUB's `$grub_platform`; systemd-boot exists for `efi` only. */

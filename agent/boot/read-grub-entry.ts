@@ -79,10 +79,13 @@ function runStubs(disk: InstalledDisk): { machine: GrubMachine; configPath: stri
 function defaultEntry(disk: InstalledDisk, machine: GrubMachine, configPath: string): BootEntry {
   const [missing] = machine.missing;
   let entry = pick(machine.menu, machine.env.get('default') ?? '0');
+  const isAsked = (): boolean => entry?.isRestricted === true && machine.env.has('superusers');
+  let isLocked = isAsked();
   for (let depth = 0; entry?.isSubmenu === true && depth < deepestSubmenu; depth += 1) {
     const rest = (machine.env.get('default') ?? '').split('>').slice(depth + 1);
     machine.runEntry(entry);
     entry = pick(machine.menu, rest.join('>') || '0');
+    isLocked ||= isAsked();
   }
   if (entry === undefined) throw invalid(`${configPath} makes no menu entry`, { config: configPath });
   const loaded = machine.runEntry(entry);
@@ -99,12 +102,12 @@ function defaultEntry(disk: InstalledDisk, machine: GrubMachine, configPath: str
       file: path,
     });
   };
-  return toBootEntry(loaded, { configPath, title: entry.title, find });
+  return toBootEntry(loaded, { configPath, title: entry.title, isLocked, find });
 }
 
 function toBootEntry(
   loaded: LoadedKernel,
-  from: { configPath: string; title: string; find: (path: string) => FoundFile },
+  from: { configPath: string; title: string; isLocked: boolean; find: (path: string) => FoundFile },
 ): BootEntry {
   return {
     loader: 'grub',
@@ -113,6 +116,7 @@ function toBootEntry(
     kernel: from.find(loaded.kernel),
     initrds: loaded.initrds.map(from.find),
     commandLine: loaded.commandLine,
+    isLocked: from.isLocked,
   };
 }
 

@@ -74,6 +74,7 @@ function toBootEntry(disk: InstalledDisk, entry: PlacedEntry): BootEntry {
     kernel: find(entry.kernel ?? ''),
     initrds: entry.initrds.map(find),
     commandLine: entry.options,
+    isLocked: false,
   };
 }
 
@@ -94,6 +95,7 @@ function unified(path: string, bytes: Buffer, pe: PeFile | null): BootEntry {
     kernel: { on: 'esp', path },
     initrds: [],
     commandLine: (text ?? '').replace(/\0.*$/s, '').trim(),
+    isLocked: false,
   };
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { describeError } from '../../core/base/describe-error.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import type { RootfsContext } from '../rootfs/types.ts';
+import { type FirmwareEntry, parseEfibootmgr, parseFirmwareBoot, partUuidOf, systemEntry } from './firmware-boot.ts';
 
 export interface UefiEntryTarget {
   /** Whole disk, `/dev/nvme0n1`. */
@@ -23,12 +24,6 @@ export interface UefiEntryResult {
   /** Stale and duplicate entries that were removed. */
   readonly removed: readonly string[];
   readonly warnings: readonly string[];
-}
-
-interface FirmwareEntry {
-  readonly number: string;
-  readonly label: string;
-  readonly devicePath: string;
 }
 
 const loaderPath = '\\EFI\\BOOT\\BOOTX64.EFI';
@@ -75,16 +70,6 @@ async function listEntries(ctx: RootfsContext): Promise<FirmwareEntry[]> {
   return parseEfibootmgr(await run(['--verbose'], ctx));
 }
 
-/** Lines such as `Boot0003* debian	HD(1,GPT,1a2b…,0x800,0x82000)/File(\EFI\debian\shimx64.efi)`. */
-export function parseEfibootmgr(text: string): FirmwareEntry[] {
-  return text.split('\n').flatMap((line) => {
-    const match = /^Boot([0-9A-F]{4})\*? (.*)$/i.exec(line);
-    if (match?.[1] === undefined) return [];
-    const [label = '', ...path] = (match[2] ?? '').split('\t');
-    return [{ number: match[1], label, devicePath: path.join('\t') }];
-  });
-}
-
 /**
  * Makes the firmware start next from the partition with this GUID, by an entry that it has already; a sentence on what
  * was done. Best effort: what the firmware does otherwise is its order.
@@ -93,9 +78,8 @@ export async function bootNextFrom(espPartUuid: string | null, ctx: RootfsContex
   const left = 'the firmware boots in its usual order';
   if (espPartUuid === null) return `the disk has no EFI system partition, and ${left}`;
   try {
-    const wanted = espPartUuid.toLowerCase();
-    const entry = (await listEntries(ctx)).find(({ devicePath }) => devicePath.toLowerCase().includes(wanted));
-    if (entry === undefined) return `the firmware has no entry for it, and boots in its usual order`;
+    const entry = systemEntry(parseFirmwareBoot(await run(['--verbose'], ctx)), espPartUuid);
+    if (entry === null) return `the firmware has no entry for it, and boots in its usual order`;
     await run(['--bootnext', entry.number], ctx);
     return `the firmware's next start is its entry "${entry.label}"`;
   } catch (error) {
@@ -105,8 +89,8 @@ export async function bootNextFrom(espPartUuid: string | null, ctx: RootfsContex
 }
 
 function isObsolete(entry: FirmwareEntry, target: UefiEntryTarget): boolean {
-  const partUuid = /HD\(\d+,GPT,([0-9a-f-]{36})/i.exec(entry.devicePath)?.[1]?.toLowerCase();
-  if (partUuid === undefined) return false;
+  const partUuid = partUuidOf(entry);
+  if (partUuid === null) return false;
   if (target.replacedPartUuids.some((replaced) => replaced.toLowerCase() === partUuid)) return true;
   if (partUuid !== target.espPartUuid.toLowerCase()) return false;
   const isSamePath = entry.devicePath.toLowerCase().includes(loaderPath.toLowerCase());

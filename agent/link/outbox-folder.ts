@@ -10,15 +10,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { writePrivateFile } from '../identity/write-private-file.ts';
-import { bootFileText } from './boot-file-text.ts';
+import { bootFileName, bootFileNumber, bootFileText, parseBootFileHeader } from './boot-file-text.ts';
 import { type LiveEntries, Outbox, type OutboxEntry, type OutboxJournal } from './outbox.ts';
 import { dropRank, type NumberedFrame, parseNumberedFrame } from './outbox-frames.ts';
 
-const headerSchema = z.object({ boot_id: z.string().min(1).max(64), last_seq: z.int().nonnegative() });
-const namePattern = /^(\d{8})\.ndjson$/;
 /** A file is written anew when more than half of it is of no use any more, and it has at least this size. */
 const compactFromBytes = 256 * 1024;
 const retryAfterFailureMs = 30_000;
@@ -73,7 +70,7 @@ class OutboxFolder implements OutboxJournal {
 
   constructor(options: OutboxFolderOptions, files: readonly BootFile[]) {
     this.#options = options;
-    this.#nextNumber = 1 + Math.max(0, ...files.map(({ path }) => Number(namePattern.exec(basename(path))?.[1] ?? 0)));
+    this.#nextNumber = 1 + Math.max(0, ...files.map(({ path }) => bootFileNumber(basename(path)) ?? 0));
     for (const { bootId, path, bytes, isWhole } of files) this.#files.set(bootId, { path, bytes, isBroken: !isWhole });
   }
 
@@ -115,7 +112,7 @@ class OutboxFolder implements OutboxJournal {
     const { dir } = this.#options;
     const known = this.#files.get(bootId);
     const file = known ?? {
-      path: join(dir, `${String(this.#nextNumber).padStart(8, '0')}.ndjson`),
+      path: join(dir, bootFileName(this.#nextNumber)),
       bytes: 0,
       isBroken: true,
     };
@@ -153,7 +150,7 @@ function readFolder(dir: string, onProblem: (error: ProvisionError) => void): Bo
     const names = readdirSync(dir);
     // Left by a crash while a file was written anew.
     for (const name of names.filter((each) => each.endsWith('.new'))) rmSync(join(dir, name));
-    const paths = names.filter((name) => namePattern.test(name)).map((name) => join(dir, name));
+    const paths = names.filter((name) => bootFileNumber(name) !== null).map((name) => join(dir, name));
     return paths.sort().flatMap((path) => readBootFile(path, onProblem) ?? []);
   } catch (cause) {
     onProblem(folderError('cannot be read', dir, cause));
@@ -164,7 +161,7 @@ function readFolder(dir: string, onProblem: (error: ProvisionError) => void): Bo
 function readBootFile(path: string, onProblem: (error: ProvisionError) => void): BootFile | null {
   const text = readFileSync(path, 'utf8');
   const [first = '', ...lines] = text.split('\n');
-  const header = parseHeader(first);
+  const header = parseBootFileHeader(first);
   if (header === null) {
     onProblem(
       new ProvisionError('document_invalid', `${path} is no file of the outbox; it is set aside`, { facts: { path } }),
@@ -183,14 +180,6 @@ function readBootFile(path: string, onProblem: (error: ProvisionError) => void):
     frames: found,
     isWhole: last === '' && found.length === lines.length,
   };
-}
-
-function parseHeader(line: string): z.infer<typeof headerSchema> | null {
-  try {
-    return headerSchema.parse(JSON.parse(line));
-  } catch {
-    return null;
-  }
 }
 
 function folderError(what: string, dir: string, cause: unknown): ProvisionError {

@@ -5,11 +5,11 @@ import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand, toolPath } from '../../core/base/run-command.ts';
 import type { LeaveBy } from '../boot/reboot.ts';
 import { detectFirmware } from '../provision/detect-firmware.ts';
-import { findEsp, listEspFiles, withEsp } from './esp-folder.ts';
+import { findEsp, listEspFiles, lookForEsp, withEsp } from './esp-folder.ts';
 import { networkEntry, readFirmwareBoot, setBootNext } from './firmware-entries.ts';
 import { initObstacle, kexecInstallerObstacle, loadInstaller, unloadInstaller } from './kexec-installer.ts';
 import type { OneShotContext, OneShotFiles, Placed } from './one-shot.ts';
-import { findGrub, prepareGrubOnce } from './one-shot-grub.ts';
+import { findGrub, type GrubEsp, prepareGrubOnce } from './one-shot-grub.ts';
 import { prepareUefiOnce } from './one-shot-uefi.ts';
 import type { ReentryRecord } from './reentry-record.ts';
 
@@ -68,7 +68,7 @@ export async function chooseWay(
     try {
       return { way, how: 'reboot', said: because(await prepare()) };
     } catch (error) {
-      if (context.signal.aborted || !(error instanceof ProvisionError)) throw error;
+      if (context.signal.aborted || !isOfThisWay(error)) throw error;
       against.push(`not by ${names[way]}: ${describeError(error)}`);
     }
   }
@@ -98,7 +98,7 @@ const realWays: Ways = {
       await loadInstaller({ kernel: { path, sizeBytes }, initrd, commandLine }, { runDir });
       return null;
     } catch (error) {
-      if (signal.aborted || !(error instanceof ProvisionError)) throw error;
+      if (signal.aborted || !isOfThisWay(error)) throw error;
       return describeError(error);
     }
   },
@@ -109,7 +109,7 @@ const realWays: Ways = {
   },
   grub: async (files, context) => {
     const isUefi = detectFirmware() === 'uefi';
-    const place = await findGrub(isUefi ? 'efi' : 'pc', isUefi ? await espFiles(context) : new Map(), context.signal);
+    const place = await findGrub(isUefi ? 'efi' : 'pc', isUefi ? await readEsp(context) : null, context.signal);
     const note = (placed: Placed): void => context.note('grub', placed);
     return (await prepareGrubOnce(place, files, { ...context, note })).said;
   },
@@ -142,9 +142,16 @@ function hasTool(name: string): boolean {
     .some((dir) => existsSync(join(dir, name)));
 }
 
-async function espFiles({ runDir, signal }: WayContext): Promise<ReadonlyMap<string, string | null>> {
-  const { partition } = await findEsp(signal);
-  return await withEsp(partition.device, { runDir, signal }, async (folder) => listEspFiles(folder));
+async function readEsp({ runDir, signal }: WayContext): Promise<GrubEsp | null> {
+  const esp = await lookForEsp(signal);
+  if (esp === null) return null;
+  const { device, identity } = esp.partition;
+  return { identity, files: await withEsp(device, { runDir, signal }, async (folder) => listEspFiles(folder)) };
+}
+
+/** An error that says why one way fails: ours, or one of the file systems that it writes to. What else is a defect. */
+function isOfThisWay(error: unknown): boolean {
+  return error instanceof ProvisionError || (error instanceof Error && 'syscall' in error);
 }
 
 function refused(message: string): ProvisionError {

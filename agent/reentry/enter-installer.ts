@@ -10,6 +10,7 @@ import { carriedArchive, readCarriedState } from './carried-state.ts';
 import { chooseWay, type PreparedWay, type Ways } from './choose-way.ts';
 import { fetchInstaller } from './fetch-installer.ts';
 import { installerCommandLine } from './installer-command-line.ts';
+import type { Connection } from './ip-facts.ts';
 import type { OneShotFiles, Placed } from './one-shot.ts';
 import { writeReentryRecord } from './reentry-record.ts';
 import { type CarriedNetwork, readServerLink } from './server-link.ts';
@@ -29,7 +30,7 @@ export interface EnterInstallerOptions {
   readonly farewellMs?: number;
   /** Injectable for tests. */
   readonly ways?: Ways;
-  readonly readLink?: (localAddress: string, signal: AbortSignal) => Promise<CarriedNetwork>;
+  readonly readLink?: (connection: Connection, signal: AbortSignal) => Promise<CarriedNetwork>;
   readonly commandLineFile?: string;
 }
 
@@ -103,7 +104,7 @@ async function prepareFiles(options: EnterInstallerOptions, context: CommandCont
   const { signal, progress } = context;
   await using endpoint = new ServerEndpoint({ config, setClock: null });
   progress('looking how this system reaches the server');
-  const network = await (options.readLink ?? readServerLink)(await localAddress(endpoint, signal), signal);
+  const network = await (options.readLink ?? readServerLink)(await connectionEnds(endpoint, signal), signal);
   const running = readFileSync(options.commandLineFile ?? '/proc/cmdline', 'latin1');
   const commandLine = installerCommandLine({ config, proxy: endpoint.proxy, network, running });
   progress('asking the server for its installer');
@@ -114,12 +115,12 @@ async function prepareFiles(options: EnterInstallerOptions, context: CommandCont
   return { oneShot: { installer, initrd, commandLine }, mac: network.interface };
 }
 
-async function localAddress(endpoint: ServerEndpoint, signal: AbortSignal): Promise<string> {
+async function connectionEnds(endpoint: ServerEndpoint, signal: AbortSignal): Promise<Connection> {
   const socket = await endpoint.dial(signal);
   try {
-    const address = socket.localAddress;
-    if (address === undefined) throw new ProvisionError('link_lost', 'the connection to the server ended at once');
-    return address;
+    const { localAddress: local, remoteAddress: remote } = socket;
+    if (local !== undefined && remote !== undefined) return { local, remote };
+    throw new ProvisionError('link_lost', 'the connection to the server ended at once');
   } finally {
     socket.destroy();
   }

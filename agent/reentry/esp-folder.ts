@@ -1,9 +1,28 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
+import { type FirmwareBoot, partUuidOf } from '../boot/firmware-boot.ts';
+import { realRoots, type SystemRoots } from '../hardware/sysfs.ts';
 import { partitionTypes } from '../rootfs/types.ts';
-import { disksBelow, mountOf, readSystemDisk, type SystemDisk, type SystemPartition } from './system-mounts.ts';
+import { readFirmwareBoot } from './firmware-entries.ts';
+import {
+  disksBelow,
+  mountOf,
+  mountOn,
+  readSystemDisk,
+  type SystemDisk,
+  type SystemPartition,
+} from './system-mounts.ts';
 
 /** The EFI system partition that the running system was started from, or would be. */
 export interface Esp {
@@ -15,22 +34,68 @@ const largestTextBytes = 256 * 1024;
 /** MBR type of an EFI system partition, as lsblk prints it. */
 const mbrEspType = '0xef';
 
+/** Where systems mount it: Debian and Fedora, the Boot Loader Specification, Arch. */
+const espFolders = ['/boot/efi', '/efi', '/boot'];
+
 /**
- * The EFI system partition on the disk (or the first of the disks) of the root file system: the one that is mounted,
- * else the first.
- * @throws ProvisionError `installer_unreachable` where there is none; `tool_missing`, `tool_failed`.
+ * The EFI system partition that is mounted, else the first on the disk (or the disks) of the root file system, else the
+ * one that the firmware has started this system from; null where there is none. What is on another disk than the root
+ * counts: a root on ZFS names no disk, and a system may have its boot disk apart.
+ * @throws ProvisionError `tool_missing`, `tool_failed`.
  */
-export async function findEsp(signal: AbortSignal): Promise<Esp> {
+export async function lookForEsp(signal: AbortSignal, roots: SystemRoots = realRoots): Promise<Esp | null> {
+  for (const folder of espFolders) {
+    // Looking into it mounts what systemd mounts on demand.
+    existsSync(join(folder, 'EFI'));
+    const mount = await mountOn(folder, signal);
+    const esp = mount === null ? null : await espAt(mount.source, signal, roots);
+    if (esp !== null) return esp;
+  }
   const { source } = await mountOf('/', signal);
-  for (const path of await disksBelow(source)) {
-    const disk = await readSystemDisk(path, signal);
-    const found = disk.partitions
-      .filter(({ identity }) => [partitionTypes.esp, mbrEspType].includes(identity.typeGuid))
-      .sort((a, b) => Number(a.mountPoint === null) - Number(b.mountPoint === null));
-    const [partition] = found;
+  for (const path of await disksBelow(source, roots)) {
+    const disk = await readSystemDisk(path, signal, roots);
+    const [partition] = disk.partitions.filter(isEsp);
     if (partition !== undefined) return { disk, partition };
   }
-  throw new ProvisionError('installer_unreachable', 'the disk of this system has no EFI system partition');
+  return await startedFrom(signal, roots);
+}
+
+/** The same. @throws ProvisionError `installer_unreachable` where there is none; `tool_missing`, `tool_failed`. */
+export async function findEsp(signal: AbortSignal): Promise<Esp> {
+  const esp = await lookForEsp(signal);
+  if (esp !== null) return esp;
+  const message =
+    "no EFI system partition is mounted, on the disk of the root file system, or what the firmware's BootCurrent names";
+  throw new ProvisionError('installer_unreachable', message);
+}
+
+/** The device, when it is an EFI system partition of one disk. */
+async function espAt(device: string, signal: AbortSignal, roots: SystemRoots): Promise<Esp | null> {
+  const [path, ...others] = await disksBelow(device, roots);
+  if (path === undefined || others.length > 0) return null;
+  const disk = await readSystemDisk(path, signal, roots);
+  const partition = disk.partitions.find((one) => one.device === device && isEsp(one));
+  return partition === undefined ? null : { disk, partition };
+}
+
+async function startedFrom(signal: AbortSignal, roots: SystemRoots): Promise<Esp | null> {
+  let boot: FirmwareBoot;
+  try {
+    boot = await readFirmwareBoot(signal);
+  } catch (error) {
+    // Who needs the firmware's answers says why there are none.
+    if (signal.aborted || !(error instanceof ProvisionError)) throw error;
+    return null;
+  }
+  const entry = boot.entries.find(({ number }) => number === boot.bootCurrent);
+  const partUuid = entry === undefined ? null : partUuidOf(entry);
+  const link = join(roots.devRoot, 'disk/by-partuuid', partUuid ?? 'none');
+  if (lstatSync(link, { throwIfNoEntry: false }) === undefined) return null;
+  return await espAt(`/dev/${basename(readlinkSync(link))}`, signal, roots);
+}
+
+function isEsp({ identity }: SystemPartition): boolean {
+  return [partitionTypes.esp, mbrEspType].includes(identity.typeGuid);
 }
 
 /** The partition with this PARTUUID, wherever it is now; null where it is not there. */

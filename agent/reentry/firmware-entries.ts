@@ -1,13 +1,5 @@
 import { runCommand } from '../../core/base/run-command.ts';
-import { parseEfibootmgr } from '../boot/uefi-entry.ts';
-import { bootEntryLabel } from './one-shot.ts';
-
-/** What the firmware's boot variables say. */
-export interface FirmwareBoot {
-  readonly entries: readonly { readonly number: string; readonly label: string; readonly devicePath: string }[];
-  readonly bootNext: string | null;
-  readonly bootOrder: readonly string[];
-}
+import { bootEntryLabel, type FirmwareBoot, type FirmwareEntry, parseFirmwareBoot } from '../boot/firmware-boot.ts';
 
 export interface NewFirmwareEntry {
   readonly disk: string;
@@ -23,15 +15,6 @@ const timeoutMs = 30_000;
 /** @throws ProvisionError `tool_missing`, `tool_failed`. */
 export async function readFirmwareBoot(signal: AbortSignal): Promise<FirmwareBoot> {
   return parseFirmwareBoot(await run(['--verbose'], signal));
-}
-
-/** The output of `efibootmgr --verbose`. */
-export function parseFirmwareBoot(text: string): FirmwareBoot {
-  return {
-    entries: parseEfibootmgr(text),
-    bootNext: /^BootNext: ([0-9A-F]{4})$/im.exec(text)?.[1] ?? null,
-    bootOrder: /^BootOrder: ([0-9A-F,]+)$/im.exec(text)?.[1]?.split(',') ?? [],
-  };
 }
 
 /**
@@ -72,7 +55,7 @@ export async function forgetBootNext(signal: AbortSignal): Promise<void> {
  * The firmware's entry that boots from network: that of the given card where there is one, else the first of the boot
  * order. IPv4 goes before IPv6, PXE and HTTP are the same to us (the server's script is what counts).
  */
-export function networkEntry(boot: FirmwareBoot, mac: string | null): FirmwareBoot['entries'][number] | null {
+export function networkEntry(boot: FirmwareBoot, mac: string | null): FirmwareEntry | null {
   const order = (number: string): number => {
     const at = boot.bootOrder.indexOf(number);
     return at === -1 ? boot.bootOrder.length : at;

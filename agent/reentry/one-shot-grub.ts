@@ -1,11 +1,13 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 import { GrubDisk } from '../boot/grub-disk.ts';
 import { readGrubEntry } from '../boot/read-grub-entry.ts';
 import { RootFiles } from '../rootfs/root-files.ts';
+import type { PartitionIdentity } from '../rootfs/types.ts';
 import { assertRoom } from './assert-room.ts';
-import { copyVerified, writeFlushed } from './copy-verified.ts';
+import { copyVerified } from './copy-verified.ts';
+import { overwriteStart, removeHalfReplaced, replaceFile, writeSecret } from './flushed-files.ts';
 import {
   grubVariable,
   quoteForGrub,
@@ -23,6 +25,12 @@ import {
   type SystemDisk,
 } from './system-mounts.ts';
 
+export interface GrubEsp {
+  readonly identity: PartitionIdentity;
+  /** Text of small files by their path, null for others. */
+  readonly files: ReadonlyMap<string, string | null>;
+}
+
 /** Where GRUB lies on the running system. */
 export interface GrubPlace {
   /** `/boot/grub` or `/boot/grub2`, on the host. */
@@ -32,8 +40,8 @@ export interface GrubPlace {
   readonly disk: SystemDisk;
   readonly rootNumber: number;
   readonly bootNumber: number | null;
-  /** Text of small files of the EFI system partition by their path. */
-  readonly espFiles: ReadonlyMap<string, string | null>;
+  /** The EFI system partition, which may be on another disk; null: none. */
+  readonly esp: GrubEsp | null;
   readonly platform: 'pc' | 'efi';
 }
 
@@ -49,11 +57,7 @@ const writableTypes = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'vfat']);
  * started again and again.
  * @throws ProvisionError `installer_unreachable` with the reason; `tool_missing`, `tool_failed`.
  */
-export async function findGrub(
-  platform: 'pc' | 'efi',
-  espFiles: GrubPlace['espFiles'],
-  signal: AbortSignal,
-): Promise<GrubPlace> {
+export async function findGrub(platform: 'pc' | 'efi', esp: GrubEsp | null, signal: AbortSignal): Promise<GrubPlace> {
   const dir = grubDirs.find((one) => existsSync(join(one, 'grub.cfg')));
   if (dir === undefined) throw refused('the system has no grub.cfg');
   const holder = await mountOf(dir, signal);
@@ -65,7 +69,7 @@ export async function findGrub(
   if (number === undefined) throw refused(`${holder.source} is no partition of ${path}`);
   const isSeparate = holder.target === '/boot';
   return {
-    ...{ dir, root: '/', disk, platform, espFiles },
+    ...{ dir, root: '/', disk, platform, esp },
     rootNumber: isSeparate ? 0 : number,
     bootNumber: isSeparate ? number : null,
   };
@@ -95,12 +99,11 @@ export async function prepareGrubOnce(
   assertRoom(dir, files.installer.sizeBytes + files.initrd.length, 'the installer');
   context.note({ ...nothingPlaced, grubDir: dir });
   try {
+    await writeSecret(state, files.initrd);
     await copyVerified(files.installer, kernel, context.signal);
-    await writeFlushed(state, files.initrd);
     const custom = join(dir, 'custom.cfg');
-    await replaceText(custom, withInstallerEntry(readOr(custom) ?? '', menuEntry(files.commandLine)));
-    const environment = join(dir, 'grubenv');
-    await replaceText(environment, withGrubVariable(readOr(environment), 'next_entry', entryId));
+    await replaceFile(custom, bytes(withInstallerEntry(readOr(custom) ?? '', menuEntry(files.commandLine))));
+    await setNextEntry(join(dir, 'grubenv'), entryId);
     assertChosen(place, files.commandLine);
   } catch (error) {
     await takingBack(context.log, async () => await removeGrubOnce(dir));
@@ -115,22 +118,24 @@ export async function removeGrubOnce(dir: string): Promise<void> {
   const environment = join(dir, 'grubenv');
   const block = readOr(environment);
   if (block !== null && grubVariable(block, 'next_entry') === entryId) {
-    await replaceText(environment, withGrubVariable(block, 'next_entry', null));
+    await setNextEntry(environment, null);
   }
   const custom = join(dir, 'custom.cfg');
+  for (const path of [environment, custom]) removeHalfReplaced(path);
   const text = readOr(custom);
   if (text === null) return;
   const rest = withoutInstallerEntry(text);
   if (rest === text) return;
   if (rest === '') rmSync(custom);
-  else await replaceText(custom, rest);
+  else await replaceFile(custom, bytes(rest));
 }
 
 function menuEntry(commandLine: string): string {
   const words = commandLine.split(' ').map(quoteForGrub).join(' ');
   // $prefix is the folder that grub.cfg was read from, on the very disk that GRUB was started from: no search, which
   // could find a clone of this disk.
-  return `menuentry 'Durantic installer' --id ${entryId} {
+  // Unrestricted: where GRUB has a password (grub2-setpassword, hardened systems), it would ask for it and wait.
+  return `menuentry 'Durantic installer' --unrestricted --id ${entryId} {
   linux $prefix/${kernelName} ${words}
   initrd $prefix/${stateName}
 }
@@ -140,12 +145,15 @@ function menuEntry(commandLine: string): string {
 /** Runs grub.cfg as GRUB will, and compares what it would start. */
 function assertChosen(place: GrubPlace, commandLine: string): void {
   const files = new RootFiles(place.root);
-  const { rootNumber, bootNumber, disk, espFiles, platform } = place;
-  const partitions = disk.partitions.map(({ identity }) => identity);
-  const esp = disk.partitions.find(({ identity }) => identity.fsType === 'vfat')?.identity.number ?? null;
-  const grub = new GrubDisk({ files, partitions, rootNumber, bootNumber, espNumber: esp, espFiles });
-  const layout = { root: place.root, partitions, rootNumber, bootNumber, espNumber: esp, espDevice: null };
+  const { rootNumber, bootNumber, platform } = place;
+  const { partitions, espNumber } = withEspPartition(place);
+  const espFiles = place.esp?.files ?? new Map<string, string | null>();
+  const grub = new GrubDisk({ files, partitions, rootNumber, bootNumber, espNumber, espFiles });
+  const layout = { root: place.root, partitions, rootNumber, bootNumber, espNumber, espDevice: null };
   const entry = readGrubEntry({ layout, files, esp: null, grub, espPaths: [...espFiles.keys()] }, platform);
+  if (entry?.isLocked === true) {
+    throw refused(`GRUB asks for a user name and a password before it starts "${entry.title}"`);
+  }
   const isOurs =
     entry?.kernel.path === `${place.dir}/${kernelName}` &&
     entry.initrds[0]?.path === `${place.dir}/${stateName}` &&
@@ -156,13 +164,27 @@ function assertChosen(place: GrubPlace, commandLine: string): void {
   );
 }
 
-/** In place: its mode and owner stay, and GRUB's own file keeps its blocks. */
-async function replaceText(path: string, text: string): Promise<void> {
-  await writeFlushed(path, Buffer.from(text, 'latin1'), modeOf(path));
+/** The partitions that GRUB's `search` finds, and which of them is the EFI system partition. */
+function withEspPartition({ disk, esp }: GrubPlace): { partitions: PartitionIdentity[]; espNumber: number | null } {
+  const partitions = disk.partitions.map(({ identity }) => identity);
+  if (esp === null) return { partitions, espNumber: null };
+  const own = partitions.find(({ partUuid }) => partUuid !== '' && partUuid === esp.identity.partUuid);
+  if (own !== undefined) return { partitions, espNumber: own.number };
+  // On another disk: by a number that none of this one has.
+  const espNumber = 1 + Math.max(...partitions.map(({ number }) => number));
+  return { partitions: [...partitions, { ...esp.identity, number: espNumber }], espNumber };
 }
 
-function modeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mode ?? 0o600;
+async function setNextEntry(environment: string, value: string | null): Promise<void> {
+  const block = readOr(environment);
+  const text = bytes(withGrubVariable(block, 'next_entry', value));
+  // GRUB writes into the blocks that it has found: a file that exists keeps them.
+  if (block === null) await replaceFile(environment, text);
+  else await overwriteStart(environment, text);
+}
+
+function bytes(latin1: string): Buffer {
+  return Buffer.from(latin1, 'latin1');
 }
 
 function readOr(path: string): string | null {

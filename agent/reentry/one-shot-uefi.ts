@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { longestCommandLine } from '../../protocol/kernel-command-line.ts';
 import { assertRoom } from './assert-room.ts';
-import { copyVerified, writeFlushed } from './copy-verified.ts';
+import { copyVerified } from './copy-verified.ts';
 import { type Esp, withEsp } from './esp-folder.ts';
 import { createOnceEntry, readFirmwareBoot, removeOnceEntries, setBootNext } from './firmware-entries.ts';
+import { writeSecret } from './flushed-files.ts';
 import { nothingPlaced, type OneShotContext, type OneShotFiles, type OneShotPlan, takingBack } from './one-shot.ts';
 
 const folderName = 'durantic';
@@ -35,8 +36,8 @@ export async function prepareUefiOnce(esp: Esp, files: OneShotFiles, context: On
       rmSync(folder, { recursive: true, force: true });
       assertRoom(mountPoint, files.installer.sizeBytes + files.initrd.length, 'the installer');
       mkdirSync(folder, { recursive: true });
+      await writeSecret(join(folder, stateName), files.initrd);
       await copyVerified(files.installer, join(folder, kernelName), signal);
-      await writeFlushed(join(folder, stateName), files.initrd);
     });
     const loader = `\\EFI\\${folderName}\\${kernelName}`;
     const entry = await createOnceEntry({ disk: disk.path, partition: number, loader, options }, signal);

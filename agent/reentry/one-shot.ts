@@ -29,9 +29,6 @@ export interface Placed {
 
 export const nothingPlaced: Placed = { grubDir: null, espPartUuid: null };
 
-/** Firmware entries with this name are ours. */
-export const bootEntryLabel = 'Durantic installer (once)';
-
 /** Where the next start was sent, and a sentence on it for the command's reason. */
 export interface OneShotPlan {
   readonly said: string;

@@ -1,121 +1,76 @@
-import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { z } from 'zod';
+import { BlockList, isIP } from 'node:net';
 import { ProvisionError } from '../../core/base/errors.ts';
-import { runCommand } from '../../core/base/run-command.ts';
 import { type IpParameter, macAddressSchema } from '../../protocol/ip-parameter.ts';
 import type { KernelParameters } from '../../protocol/kernel-parameters.ts';
+import {
+  type Connection,
+  type IpLink,
+  type IpRoute,
+  type NetworkFacts,
+  plainAddress,
+  readNetworkFacts,
+} from './ip-facts.ts';
 
 /** The kernel parameters that say how the installer gets to the server. */
 export type CarriedNetwork = Pick<KernelParameters, 'interface' | 'vlan' | 'addresses' | 'nameservers'>;
-
-const linkSchema = z.object({
-  ifname: z.string(),
-  /** Parent of a VLAN; a name, or absent. */
-  link: z.string().nullish(),
-  /** Bridge or bond that it belongs to. */
-  master: z.string().nullish(),
-  address: z.string().nullish(),
-  permaddr: z.string().nullish(),
-  mtu: z.number().nullish(),
-  operstate: z.string().nullish(),
-  linkinfo: z
-    .object({
-      info_kind: z.string().nullish(),
-      info_data: z.object({ id: z.number().nullish() }).nullish(),
-      info_slave_data: z.object({ state: z.string().nullish(), perm_hwaddr: z.string().nullish() }).nullish(),
-    })
-    .nullish(),
-  addr_info: z
-    .array(
-      z.object({
-        local: z.string().nullish(),
-        address: z.string().nullish(),
-        prefixlen: z.number().nullish(),
-        scope: z.string().nullish(),
-        dynamic: z.boolean().nullish(),
-      }),
-    )
-    .default([]),
-});
-
-const routeSchema = z.object({
-  dst: z.string(),
-  gateway: z.string().nullish(),
-  via: z.object({ host: z.string() }).nullish(),
-  dev: z.string().nullish(),
-  metric: z.number().nullish(),
-});
-
-export type IpLink = z.infer<typeof linkSchema>;
-export type IpRoute = z.infer<typeof routeSchema>;
-
-export interface NetworkFacts {
-  /** `ip -j -d addr show` */
-  readonly links: readonly IpLink[];
-  /** `ip -j -4 route show default` and the same of IPv6. */
-  readonly defaultRoutes: readonly IpRoute[];
-  /** Texts of resolv.conf files, the one that counts first. */
-  readonly resolvers: readonly string[];
-}
-
-/** @throws ProvisionError `tool_failed` for an answer that is not understood. */
-export function parseIpLinks(text: string): IpLink[] {
-  return parseIp(text, z.array(linkSchema));
-}
-
-export function parseIpRoutes(text: string): IpRoute[] {
-  return parseIp(text, z.array(routeSchema));
-}
 
 /**
  * How this system reaches its server, as the installer has to: by the link that holds the connection's local address.
  * @throws ProvisionError `tool_missing`, `tool_failed`, `installer_unreachable`.
  */
-export async function readServerLink(localAddress: string, signal: AbortSignal): Promise<CarriedNetwork> {
-  const ip = async (...args: string[]): Promise<string> =>
-    (await runCommand('ip', ['-j', ...args], { signal, timeoutMs: 30_000 })).stdout;
-  const links = parseIpLinks(await ip('-d', 'addr', 'show'));
-  const defaultRoutes = [
-    ...parseIpRoutes(await ip('-4', 'route', 'show', 'default')),
-    ...parseIpRoutes(await ip('-6', 'route', 'show', 'default')),
-  ];
-  // systemd-resolved's own file names its stub only; this one has what it asks.
-  const resolvers = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'].map(readOr);
-  return carriedNetwork(localAddress, { links, defaultRoutes, resolvers });
+export async function readServerLink(connection: Connection, signal: AbortSignal): Promise<CarriedNetwork> {
+  return carriedNetwork(connection, await readNetworkFacts(connection, signal));
 }
 
 /**
- * The installer's network parameters for the link with this address. A link that gets its address by itself (DHCP,
- * router advertisements) is named only; a static address goes along with its gateway and the name servers. Of a bond or
- * a bridge one member is named when the address is static, none otherwise: the installer tries all links then.
- * @throws ProvisionError `installer_unreachable` where the link is none that the installer could use.
+ * The installer's network parameters for the link that this connection goes by. A link that gets its address by itself
+ * (DHCP, router advertisements) is named only; a static address goes along with the gateway that leads to the server and
+ * the name servers. Of a bond or a bridge one member is named when the address is static, none otherwise: the installer
+ * tries all links then.
+ * @throws ProvisionError `installer_unreachable` where the installer could not go the same way.
  */
-export function carriedNetwork(localAddress: string, facts: NetworkFacts): CarriedNetwork {
-  const wanted = plainAddress(localAddress);
-  const holder = facts.links.find(({ addr_info }) => addr_info.some(({ local }) => local === wanted));
-  const own = holder?.addr_info.find(({ local }) => local === wanted);
-  if (holder === undefined || own === undefined) {
-    throw new ProvisionError('installer_unreachable', `no link of this system has the address ${wanted}`);
+export function carriedNetwork(connection: Connection, facts: NetworkFacts): CarriedNetwork {
+  const [local, remote] = [plainAddress(connection.local), plainAddress(connection.remote)];
+  const holder = facts.links.find(({ addr_info }) => addr_info.some((one) => one.local === local));
+  const own = holder?.addr_info.find((one) => one.local === local);
+  if (holder === undefined || own === undefined) throw refused(`no link of this system has the address ${local}`);
+  if (own.scope === 'host' || facts.route?.type === 'local') {
+    throw refused(
+      `this system reaches its server at ${remote}, which is this system itself (a server, proxy or tunnel on it) and is gone in the installer: name in agent.yaml an address that another machine has, or ${fromMedia}`,
+    );
   }
-  if (own.scope === 'host') return noNetwork;
   const { cards, vlan, isShared } = cardsBelow(holder, facts.links);
-  const isStatic = own.dynamic !== true && own.scope !== 'link';
   const card = cards[0];
   if (card === undefined) {
-    const message = `the server is reached by ${holder.ifname}, which lies on no network card of this machine`;
-    throw new ProvisionError('installer_unreachable', message);
+    throw refused(
+      `the server is reached from ${local} by ${holder.ifname}, which lies on no network card of this machine: reach it from the address of a card, or ${fromMedia}`,
+    );
   }
+  const hops = hopsOf(facts.route).filter(({ dev }) => dev === holder.ifname);
+  if (hops.length === 0) {
+    const others = hopsOf(facts.route).map(({ dev }) => dev ?? 'no link');
+    throw refused(
+      `the server is reached from ${local} of ${holder.ifname}, but by way of ${others.join(', ') || 'no route'}, and the installer uses one link: give ${holder.ifname} a route to ${remote}, or ${fromMedia}`,
+    );
+  }
+  const isStatic = own.dynamic !== true && own.scope !== 'link';
   const isNamed = isStatic || !isShared;
   return {
     interface: isNamed ? permanentMac(card) : null,
     vlan,
-    addresses: isStatic ? [staticAddress(wanted, { holder, own, facts })] : [],
+    addresses: isStatic ? [staticAddress({ local, remote }, { holder, own, hops, facts })] : [],
     nameservers: isStatic ? nameserversOf(facts.resolvers) : [],
   };
 }
 
-const noNetwork: CarriedNetwork = { interface: null, vlan: null, addresses: [], nameservers: [] };
+const fromMedia = 'start the installer from media or network';
+
+type Hop = Pick<IpRoute, 'gateway' | 'via' | 'dev'>;
+
+function hopsOf(route: IpRoute | null): readonly Hop[] {
+  if (route === null) return [];
+  return (route.nexthops ?? []).length === 0 ? [route] : (route.nexthops ?? []);
+}
 
 interface Cards {
   /** The best first. */
@@ -144,7 +99,9 @@ function cardsBelow(link: IpLink, links: readonly IpLink[], depth = 0): Cards {
 }
 
 /** Virtual links (`veth`, `tun`, `dummy`, …) name their kind; a card has none, or only the data of its group. */
-function isCard({ linkinfo, address }: IpLink): boolean {
+function isCard({ linkinfo, link_type, address }: IpLink): boolean {
+  // The loopback link has no kind and a MAC address of zeros.
+  if (link_type === 'loopback') return false;
   return (linkinfo?.info_kind ?? null) === null && macAddressSchema.safeParse(address).success;
 }
 
@@ -159,26 +116,50 @@ function permanentMac({ permaddr, linkinfo, address }: IpLink): string | null {
 }
 
 function staticAddress(
-  address: string,
-  { holder, own, facts }: { holder: IpLink; own: IpLink['addr_info'][number]; facts: NetworkFacts },
+  { local, remote }: Connection,
+  {
+    holder,
+    own,
+    hops,
+    facts,
+  }: { holder: IpLink; own: IpLink['addr_info'][number]; hops: readonly Hop[]; facts: NetworkFacts },
 ): IpParameter {
-  const family = isIP(address);
-  const routes = facts.defaultRoutes
-    .filter(({ dev }) => dev === holder.ifname)
-    .flatMap((route) => ({ gateway: route.gateway ?? route.via?.host ?? '', metric: route.metric ?? 0 }))
-    .filter(({ gateway }) => isIP(gateway) === family)
-    .sort((a, b) => a.metric - b.metric);
+  const family = isIP(local);
   const prefixLength = own.prefixlen ?? (family === 4 ? 32 : 128);
+  const isOfFamily = (gateway: string): boolean => isIP(gateway) === family;
+  const [gateway] = hops.map(gatewayOf).filter(isOfFamily);
+  if (gateway === undefined && !isWithin(remote, own.address ?? local, prefixLength)) {
+    throw refused(
+      `${remote} lies outside of ${local}/${prefixLength} on ${holder.ifname} and no ${family === 4 ? 'IPv4' : 'IPv6'} gateway leads to it, which the installer needs: give this system a route with a gateway, or ${fromMedia}`,
+    );
+  }
+  // A server in the same network; what else the installer needs (registries) is behind the link's usual gateway.
+  const [usual] = facts.defaultRoutes
+    .flatMap((route) => hopsOf(route).map((hop) => ({ ...hop, metric: route.metric ?? 0 })))
+    .filter((hop) => hop.dev === holder.ifname && isOfFamily(gatewayOf(hop)))
+    .sort((a, b) => a.metric - b.metric)
+    .map(gatewayOf);
   return {
     method: 'static',
-    address,
+    address: local,
     prefixLength,
     peer: own.address ?? null,
-    gateway: routes[0]?.gateway ?? null,
+    gateway: gateway ?? usual ?? null,
     // The installer names its links by itself; which one it is, its MAC address says.
     ...{ interface: null, hostname: null, macAddress: null, nameservers: [] },
     mtu: holder.mtu === 1500 ? null : (holder.mtu ?? null),
   };
+}
+
+function gatewayOf({ gateway, via }: Hop): string {
+  return gateway ?? via?.host ?? '';
+}
+
+function isWithin(address: string, network: string, prefixLength: number): boolean {
+  const family = isIP(network) === 4 ? 'ipv4' : 'ipv6';
+  const list = new BlockList();
+  list.addSubnet(network, prefixLength, family);
+  return isIP(address) === isIP(network) && list.check(address, family);
 }
 
 function nameserversOf(resolvers: readonly string[]): string[] {
@@ -189,27 +170,6 @@ function nameserversOf(resolvers: readonly string[]): string[] {
   return [...new Set(found.filter(isUsable))].slice(0, 4);
 }
 
-/** `::ffff:10.0.0.1` is the IPv4 address of a socket that takes both; `%eth0` is the zone of a link-local one. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
-}
-
-function parseIp<T>(text: string, schema: z.ZodType<T>): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text.trim() === '' ? '[]' : text);
-  } catch (cause) {
-    throw new ProvisionError('tool_failed', 'the answer of ip is no JSON', { cause });
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new ProvisionError('tool_failed', 'the answer of ip is not understood', { cause: result.error });
-}
-
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+function refused(message: string): ProvisionError {
+  return new ProvisionError('installer_unreachable', message);
 }

@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ProvisionError } from '../../core/base/errors.ts';
 import { runCommand } from '../../core/base/run-command.ts';
 import { wholeDisksBelow } from '../hardware/device-stack.ts';
-import { kernelName, readNumber, realRoots } from '../hardware/sysfs.ts';
+import { blockFolder, kernelName, readNumber, realRoots, type SystemRoots } from '../hardware/sysfs.ts';
 import type { PartitionIdentity } from '../rootfs/types.ts';
 
 /** The file system that holds a path of the running system. */
@@ -53,19 +54,28 @@ const blockSchema = z.object({
 
 /** @throws ProvisionError `tool_missing`, `tool_failed`. */
 export async function mountOf(path: string, signal: AbortSignal): Promise<MountedAt> {
-  const args = ['-J', '-v', '-T', path, '-o', 'SOURCE,FSTYPE,TARGET'];
-  const { stdout } = await runCommand('findmnt', args, { signal, timeoutMs: 30_000 });
+  const found = await findMount(['-T', path], signal);
+  if (found === null) throw new ProvisionError('tool_failed', `findmnt does not say what ${path} lies on`);
+  return found;
+}
+
+/** What is mounted on exactly this folder; null: nothing. @throws ProvisionError `tool_missing`, `tool_failed`. */
+export async function mountOn(folder: string, signal: AbortSignal): Promise<MountedAt | null> {
+  return await findMount(['-M', folder], signal);
+}
+
+async function findMount(which: readonly string[], signal: AbortSignal): Promise<MountedAt | null> {
+  const args = ['-J', '-v', ...which, '-o', 'SOURCE,FSTYPE,TARGET'];
+  // 1: there is none.
+  const { stdout } = await runCommand('findmnt', args, { signal, timeoutMs: 30_000, okExitCodes: [0, 1] });
   const found = mountSchema.safeParse(parseJson(stdout)).data?.filesystems.at(-1);
-  if (found === undefined) throw new ProvisionError('tool_failed', `findmnt does not say what ${path} lies on`);
-  return { source: found.source, type: found.fstype, target: found.target };
+  return found === undefined ? null : { source: found.source, type: found.fstype, target: found.target };
 }
 
 /** Whole disks (`/dev/vda`) that a device of the running system lies on in the end; none for what is no block device. */
-export async function disksBelow(device: string): Promise<string[]> {
-  const name = await kernelName(device, realRoots);
-  return name === null
-    ? []
-    : (await wholeDisksBelow(name, realRoots)).map((disk) => `/dev/${disk.replaceAll('!', '/')}`);
+export async function disksBelow(device: string, roots: SystemRoots = realRoots): Promise<string[]> {
+  const name = await kernelName(device, roots);
+  return name === null ? [] : (await wholeDisksBelow(name, roots)).map((disk) => `/dev/${disk.replaceAll('!', '/')}`);
 }
 
 /** Whether a device is a plain partition of a disk: no LVM, LUKS, md or multipath. */
@@ -75,13 +85,17 @@ export async function isPlainPartition(device: string): Promise<boolean> {
 }
 
 /** The partitions of a disk as the running system knows them. @throws ProvisionError `tool_missing`, `tool_failed`. */
-export async function readSystemDisk(path: string, signal: AbortSignal): Promise<SystemDisk> {
+export async function readSystemDisk(
+  path: string,
+  signal: AbortSignal,
+  roots: SystemRoots = realRoots,
+): Promise<SystemDisk> {
   const columns = 'NAME,PATH,TYPE,PARTTYPE,PARTUUID,PARTLABEL,UUID,LABEL,FSTYPE,MOUNTPOINT';
   const { stdout } = await runCommand('lsblk', ['-J', '-l', '-o', columns, path], { signal, timeoutMs: 30_000 });
   const devices = blockSchema.safeParse(parseJson(stdout)).data?.blockdevices ?? [];
   const partitions: SystemPartition[] = [];
   for (const device of devices.filter(({ type }) => type === 'part')) {
-    const number = await readNumber(`/sys/class/block/${device.name}/partition`, 0);
+    const number = await readNumber(join(blockFolder(roots, device.name), 'partition'), 0);
     if (number === 0) continue;
     partitions.push({
       device: device.path,

@@ -9,6 +9,7 @@ import { describeError } from '../../core/base/describe-error.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { LocalSystem } from '../identity/find-local-systems.ts';
 import type { InstallerContext } from './installer-context.ts';
+import { keepOutboxInSystem } from './keep-outbox-in-system.ts';
 import { leaveMachine } from './leave-machine.ts';
 
 /**
@@ -19,12 +20,15 @@ export function bootInstalledSystem(installer: InstallerContext): CommandHandler
   return {
     run: async ({ kexec }, context) => {
       const system = await chooseSystem(installer, context);
-      const { how, said } = await prepare(system, { useKexec: kexec === 'auto' }, { installer, context });
+      const { how, said, rootType } = await prepare(system, { useKexec: kexec === 'auto' }, { installer, context });
       const detail = `into the system on ${system.disk.path}`;
       return {
         state: 'done',
         reason: `${detail} by ${how}: ${said}`,
-        afterwards: async () => await leaveMachine({ how, detail, heir: null }, installer, context),
+        afterwards: async () => {
+          const handOver = handOverTo(system, rootType, { installer, context });
+          await leaveMachine({ how, detail, handOver }, installer, context);
+        },
       };
     },
     afterRestart: ({ isOtherBoot }) =>
@@ -49,25 +53,49 @@ interface Works {
   readonly context: CommandContext;
 }
 
+interface Prepared {
+  readonly how: 'kexec' | 'reboot';
+  readonly said: string;
+  /** Of the root file system; null when it could not be read. */
+  readonly rootType: string | null;
+}
+
+/** How the agent of this system gets what the server lacks; null for one that is another machine's or cannot be read. */
+function handOverTo(
+  { device, identity }: LocalSystem,
+  rootType: string | null,
+  { installer, context: { signal } }: Works,
+): (() => Promise<void>) | null {
+  const { log, outbox } = installer;
+  const publicKey = installer.identity.public_key.x;
+  if (rootType === null || identity?.public_key.x !== publicKey) return null;
+  return async () => await keepOutboxInSystem({ root: { device, type: rootType }, publicKey, outbox, log, signal });
+}
+
 async function prepare(
   system: LocalSystem,
   { useKexec }: { readonly useKexec: boolean },
   { installer, context }: Works,
-): Promise<{ how: 'kexec' | 'reboot'; said: string }> {
+): Promise<Prepared> {
   const ctx = { log: installer.log, signal: context.signal };
   const firmware = detectFirmware();
   let said = 'kexec was not wanted';
+  let rootType: string | null = null;
   try {
     await using disk = await openSystemDisk({ disk: system.disk, rootNumber: system.partition }, ctx);
+    const { partitions, rootNumber } = disk.layout;
+    rootType = partitions.find(({ number }) => number === rootNumber)?.fsType ?? null;
     const obstacle = useKexec ? await tryKexec(disk, firmware, { installer, context }) : said;
-    if (obstacle === null) return { how: 'kexec', said: 'its kernel is loaded' };
+    if (obstacle === null) return { how: 'kexec', said: 'its kernel is loaded', rootType };
     said = obstacle;
-    if (firmware === 'uefi') return { how: 'reboot', said: `${said}; ${await bootNextFrom(disk.espPartUuid, ctx)}` };
+    if (firmware === 'uefi') {
+      return { how: 'reboot', said: `${said}; ${await bootNextFrom(disk.espPartUuid, ctx)}`, rootType };
+    }
   } catch (error) {
     if (context.signal.aborted) throw error;
     said = `its boot files cannot be read (${describeError(error)})`;
   }
-  return { how: 'reboot', said: `${said}; the firmware chooses what it boots` };
+  return { how: 'reboot', said: `${said}; the firmware chooses what it boots`, rootType };
 }
 
 /** Null when the kernel is loaded, otherwise why not. */

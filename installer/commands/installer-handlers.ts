@@ -54,7 +54,7 @@ function leaving(how: LeaveBy, reason: string, installer: InstallerContext): Com
     run: async (_args: unknown, context) => ({
       state: 'done',
       reason,
-      afterwards: async () => await leaveMachine({ how, detail: reason, heir: null }, installer, context),
+      afterwards: async () => await leaveMachine({ how, detail: reason, handOver: null }, installer, context),
     }),
     afterRestart: ({ isOtherBoot }) =>
       isOtherBoot

@@ -1,19 +1,15 @@
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { partitionRange } from '../../agent/disk/geometry.ts';
 import { detectGpt } from '../../agent/disk/gpt.ts';
 import { openTarget } from '../../agent/disk/open-target.ts';
 import { probeFilesystem } from '../../agent/disk/probe-filesystem.ts';
 import { registerPartitions } from '../../agent/disk/register-partitions.ts';
-import { bootFileText } from '../../agent/link/boot-file-text.ts';
 import type { Outbox } from '../../agent/link/outbox.ts';
-import { flushFilesystem } from '../../agent/provision/steps/flush-filesystem.ts';
 import { mountRoot } from '../../agent/provision/steps/mount-root.ts';
 import { headBytes } from '../../agent/provision/steps/probe-layer.ts';
-import { agentPaths } from '../../agent/rootfs/plan-injection.ts';
 import { RootFiles } from '../../agent/rootfs/root-files.ts';
 import { ProvisionError } from '../../core/base/errors.ts';
 import type { Logger } from '../../core/base/logger.ts';
+import { writeOutboxFiles } from './write-outbox-files.ts';
 
 export interface KeepOutboxOptions {
   readonly outbox: Outbox;
@@ -23,8 +19,6 @@ export interface KeepOutboxOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
-
-const folder = `${agentPaths.state}/outbox`;
 
 /**
  * Hands what the server has not acknowledged to the installed system, whose agent sends it (protocol.md, "Agent socket"):
@@ -49,20 +43,6 @@ export async function keepOutbox(options: KeepOutboxOptions): Promise<void> {
     throw new ProvisionError('invariant', `the root file system on ${disk} is not found again`);
   }
   await using mounted = await mountRoot({ rootDevice, rootType: facts.type, boot: null, ...context });
-  writeFiles(new RootFiles(mounted.path), outbox);
-  const fd = openSync(join(mounted.path), 'r');
-  try {
-    await flushFilesystem(fd, rootDevice);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function writeFiles(files: RootFiles, outbox: Outbox): void {
-  files.makeDir(folder, 0o700);
-  let number = 0;
-  for (const { bootId, ...live } of outbox.kept()) {
-    number += 1;
-    files.write(`${folder}/${String(number).padStart(8, '0')}.ndjson`, bootFileText(bootId, live), 0o600);
-  }
+  writeOutboxFiles(new RootFiles(mounted.path), outbox);
+  await mounted.flush();
 }

@@ -4,15 +4,15 @@ import type { CommandContext } from '../../agent/commands/command-table.ts';
 import { isAbortOf } from '../../core/base/abort.ts';
 import { describeError } from '../../core/base/describe-error.ts';
 import { asProvisionError } from '../../core/base/errors.ts';
+import { describeUntold } from './describe-untold.ts';
 import type { InstallerContext } from './installer-context.ts';
-import { keepOutbox } from './keep-outbox.ts';
 
 export interface Departure {
   readonly how: LeaveBy;
   /** Whereto, for the screen. */
   readonly detail: string;
-  /** The system that was just installed and has an agent: it takes over what the server has not acknowledged. */
-  readonly heir: { readonly disk: string; readonly rootNumber: number } | null;
+  /** Hands what the server has not acknowledged to the agent of the system that is left for; null where there is none. */
+  readonly handOver: (() => Promise<void>) | null;
   /** The run that has made the system: its server hears when the machine stays. */
   readonly provisionUuid?: string;
 }
@@ -21,7 +21,7 @@ const farewellMs = 30_000;
 
 /**
  * Leaves the installer: waits until the server has everything, for 30 s at most, hands what it has not to the installed
- * system, and goes.
+ * system, or says what is lost, and goes.
  * @throws ProvisionError when the machine stays.
  */
 export async function leaveMachine(
@@ -29,21 +29,29 @@ export async function leaveMachine(
   installer: InstallerContext,
   context: Pick<CommandContext, 'flush' | 'report' | 'signal'>,
 ): Promise<void> {
-  const { emit, log, outbox } = installer;
-  const { how, detail, heir } = departure;
+  const { how, detail } = departure;
   const { flush, signal } = context;
-  emit({ kind: 'leaving', how, detail });
+  installer.emit({ kind: 'leaving', how, detail });
   const hasAll = await flush(installer.timings?.farewellMs ?? farewellMs);
-  if (!hasAll && heir !== null) {
-    try {
-      await keepOutbox({ ...heir, outbox, log, signal });
-      log.info({ frames: outbox.size }, 'handed the reports that the server lacks to the installed system');
-    } catch (error) {
-      emit({ kind: 'notice', text: `The last reports are lost to the server: ${describeError(error)}` });
-    }
-  }
+  if (!hasAll) await handOverUntold(departure, installer);
   if (departure.provisionUuid === undefined) await installer.leave(how, signal);
   else await leaveAfterRun({ how, provisionUuid: departure.provisionUuid }, installer, context);
+}
+
+async function handOverUntold({ handOver }: Departure, { emit, log, outbox }: InstallerContext): Promise<void> {
+  const untold = describeUntold(outbox);
+  if (untold === null) return;
+  let why = '';
+  if (handOver !== null) {
+    try {
+      await handOver();
+      log.info({ frames: outbox.size }, 'handed the reports that the server lacks to the installed system');
+      return;
+    } catch (error) {
+      why = `. The installed system cannot take it over: ${describeError(error)}`;
+    }
+  }
+  emit({ kind: 'notice', text: `The server does not answer and is not told: ${untold}${why}` });
 }
 
 async function leaveAfterRun(

@@ -5,6 +5,7 @@ import { describeError } from '../../core/base/describe-error.ts';
 import { asProvisionError, ProvisionError } from '../../core/base/errors.ts';
 import type { ProvisionArgs } from '../../protocol/commands.ts';
 import type { InstallerContext, LastRun } from './installer-context.ts';
+import { keepOutbox } from './keep-outbox.ts';
 import { leaveMachine } from './leave-machine.ts';
 import { prepareRequest } from './provision-request.ts';
 
@@ -86,13 +87,15 @@ function succeeded(
     message,
     disk_state: 'complete',
   });
-  const heir = args.inject_agent ? { disk, rootNumber } : null;
+  const { log, outbox } = installer;
+  const { signal } = context;
+  const handOver = async (): Promise<void> => await keepOutbox({ disk, rootNumber, outbox, log, signal });
   return {
     state: 'done',
     reason: message,
     afterwards: async () => {
-      const departure = { how, detail: `into the system on ${disk}`, heir, provisionUuid: args.provision_uuid };
-      await leaveMachine(departure, installer, context);
+      const departure = { how, detail: `into the system on ${disk}`, provisionUuid: args.provision_uuid };
+      await leaveMachine({ ...departure, handOver: args.inject_agent ? handOver : null }, installer, context);
     },
   };
 }

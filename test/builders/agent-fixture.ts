@@ -8,6 +8,7 @@ import { makeKeyPair } from '../../agent/identity/make-identity.ts';
 import type { MachineIdentity } from '../../agent/identity/read-identity.ts';
 import { Outbox } from '../../agent/link/outbox.ts';
 import { openOutbox } from '../../agent/link/outbox-folder.ts';
+import type { readServerLink } from '../../agent/reentry/server-link.ts';
 import { type AgentContext, type AgentEvent, type RunAgentOptions, runAgent } from '../../agent/run-agent.ts';
 import { type Resources, waitFor } from '../resources.ts';
 
@@ -30,6 +31,11 @@ export function handlersOf(given: Partial<CommandHandlers> = {}): CommandHandler
     ...given,
   };
 }
+
+/** In place of the link to the server, which is on this machine in a test: with that no machine enters the installer. */
+export const noLink: typeof readServerLink = async () => ({
+  ...{ interface: null, vlan: null, addresses: [], nameservers: [] },
+});
 
 export function newIdentity(): MachineIdentity {
   return { machine_uuid: randomUUID(), ...makeKeyPair() };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { parseEfibootmgr } from '../../agent/boot/uefi-entry.ts';
+import { parseEfibootmgr } from '../../agent/boot/firmware-boot.ts';
 import { makeBootDisk, writeBootImage } from '../builders/boot-image.ts';
 import { Resources } from '../resources.ts';
 import { InstallLab } from '../vm/install-lab.ts';

@@ -11,6 +11,7 @@ import { ProvisionError } from '../../../core/base/errors.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
 import { runCommand } from '../../../core/base/run-command.ts';
 import { writeTree } from '../../builders/rootfs-tree.ts';
+import { withoutModes } from '../../fakes/change-files.ts';
 import { Resources, waitFor } from '../../resources.ts';
 
 const mib = 1024 * 1024;
@@ -129,6 +130,19 @@ test('without room, or where the firmware forgets what it is to start next: refu
   assert.deepEqual(list(), []);
   writeFileSync(join(dir, 'forgetful'), '');
   await assert.rejects(prepare(mib), code('installer_unreachable'));
+  assert.deepEqual(list(), []);
+  assert.doesNotMatch(readFileSync(join(dir, 'entries'), 'utf8'), /Durantic/);
+});
+
+test('on a file system without modes nothing is placed: every user could read the private key', async (t) => {
+  await using resources = new Resources();
+  const { dir, mountPoint, prepare, list } = await lab(resources);
+  await withoutModes(t);
+  await assert.rejects(prepare(mib), (error: unknown) => {
+    assert.ok(error instanceof ProvisionError && error.code === 'installer_unreachable');
+    assert.ok(error.message.includes(`on ${mountPoint}, `) && error.message.includes('umask=0077'), error.message);
+    return true;
+  });
   assert.deepEqual(list(), []);
   assert.doesNotMatch(readFileSync(join(dir, 'entries'), 'utf8'), /Durantic/);
 });

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { installedHandlers } from '../../../agent/commands/installed-handlers.ts';
 import { writeIdentity } from '../../../agent/identity/write-identity.ts';
 import type { Ways } from '../../../agent/reentry/choose-way.ts';
 import { readReentryRecord } from '../../../agent/reentry/reentry-record.ts';
+import { readServerLink } from '../../../agent/reentry/server-link.ts';
 import { ProvisionError } from '../../../core/base/errors.ts';
 import { silentLogger } from '../../../core/base/logger.ts';
-import { newIdentity } from '../../builders/agent-fixture.ts';
+import { newIdentity, noLink } from '../../builders/agent-fixture.ts';
 import { startTestServer } from '../../builders/server.ts';
 import { Resources, waitFor } from '../../resources.ts';
 import { command, open } from '../../unit/agent/commands/desk-fixture.ts';
@@ -23,7 +24,7 @@ const provisionArgs = (provisionUuid: string, kexec: boolean) => ({
 });
 
 /** The commands of an installed machine with a real server; what is reported stays in the outbox. */
-async function start(resources: Resources, ways: Partial<Ways>, farewellMs: number) {
+async function start(resources: Resources, ways: Partial<Ways>, farewellMs: number, readLink = noLink) {
   const assetsDir = resources.tempDir();
   writeFileSync(join(assetsDir, 'vmlinuz'), randomBytes(100_000));
   const server = await startTestServer(resources, { settings: { assetsDir } });
@@ -45,6 +46,7 @@ async function start(resources: Resources, ways: Partial<Ways>, farewellMs: numb
       ...{ stateDir, runDir: join(stateDir, 'run'), log: silentLogger, returned: null, ways: all, farewellMs },
       config: { server: server.url, pin: server.pin },
       sysDir: '/nowhere',
+      readLink,
     },
   });
   const desk = open(handlers, { path: join(stateDir, 'commands.json') });
@@ -120,4 +122,18 @@ test('a machine that does not go down in its time says so, and everything is tak
   const ended = await waitFor('the outcome', () => events.find(({ kind }) => kind === 'command_ended'));
   assert.match(JSON.stringify(ended), /the machine still runs .* after it was told to go down/);
   assert.deepEqual([left, unloads(), readReentryRecord(stateDir)], [['kexec'], 1, null]);
+});
+
+test('a server on this very machine is gone in the installer: the command fails before anything is fetched', async () => {
+  await using resources = new Resources();
+  const kexec: Ways['kexec'] = async () => null;
+  const { desk, replies, stateDir, left } = await start(resources, { kexec }, 60_000, readServerLink);
+  const enter = command('EnterInstaller', { kexec: 'auto' });
+  desk.take(enter);
+  await waitFor('the outcome', () => replies(enter.command_uuid).at(-1)?.startsWith('failed'));
+  assert.match(
+    replies(enter.command_uuid).at(-1) ?? '',
+    /reaches its server at 127\.0\.0\.1, which is this system itself .*agent\.yaml/,
+  );
+  assert.deepEqual([existsSync(join(stateDir, 'installer')), left], [false, []]);
 });

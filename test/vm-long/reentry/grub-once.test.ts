@@ -46,7 +46,7 @@ for (const firmware of ['seabios', 'ovmf'] as const) {
       const said = await prepareGrubOnce(
         {
           ...{ dir: '/boot/grub', root, disk: { path: '', partitions }, rootNumber: 3, bootNumber: null },
-          ...{ espFiles: new Map(), platform: firmware === 'seabios' ? 'pc' : 'efi' },
+          ...{ esp: null, platform: firmware === 'seabios' ? 'pc' : 'efi' },
         },
         {
           installer: { path: guest.file, sha256, sizeBytes: statSync(guest.file).size },

@@ -19,6 +19,7 @@ const entry: BootEntry = {
     { on: 'root', path: '/boot/i' },
   ],
   commandLine: 'root=x ro "a b"',
+  isLocked: false,
 };
 const mib = 1024 * 1024;
 const healthy: Record<string, TreeNode> = {

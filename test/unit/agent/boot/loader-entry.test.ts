@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { compareVersions, parseLoaderEntry, sortLoaderEntries } from '../../../../agent/boot/loader-entry.ts';
 
 test('reads an entry with several initrds, options and a boot counter', () => {
-  const text = '# x\ntitle  Arch Linux\nversion 6.1\nlinux\t/k\ninitrd /u\ninitrd /i\noptions a\noptions b\n';
+  const text =
+    '# x\ntitle  Arch Linux\nversion 6.1\nlinux\t/k\ninitrd /u\ninitrd /i\noptions a\noptions b\ngrub_users $u\n';
   const entry = parseLoaderEntry('arch+0-3.conf', text);
   assert.deepEqual(entry, {
     id: 'arch',
@@ -13,6 +14,7 @@ test('reads an entry with several initrds, options and a boot counter', () => {
     kernel: '/k',
     initrds: ['/u', '/i'],
     options: 'a b',
+    grubUsers: '$u',
     isBad: true,
   });
 });

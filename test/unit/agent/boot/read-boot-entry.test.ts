@@ -44,6 +44,7 @@ test('Debian: the first entry of a generated grub.cfg', async () => {
     kernel: { on: 'root', path: '/boot/vmlinuz-6.1.0-18-amd64' },
     initrds: [{ on: 'root', path: '/boot/initrd.img-6.1.0-18-amd64' }],
     commandLine: `root=UUID=${identities.rootFs} ro quiet`,
+    isLocked: false,
   });
 });
 
@@ -68,6 +69,31 @@ test('a one-shot entry comes before the saved one; a default that does not exist
     'Debian GNU/Linux',
   );
 });
+
+const password = 'set superusers="root"\nexport superusers\npassword_pbkdf2 root grub.pbkdf2.sha512.10000.AB.CD\n';
+const linux = '{\n linux /boot/vmlinuz-6.1.0-18-amd64\n}\n';
+const locks: readonly (readonly [string, boolean, string])[] = [
+  ['an entry while there is no password', false, `menuentry a ${linux}`],
+  ['an entry where there is one', true, `${password}menuentry a ${linux}`],
+  ['an entry for one user', true, `${password}menuentry a --users me ${linux}`],
+  ['an unrestricted entry', false, `${password}menuentry a --class x --unrestricted --id y ${linux}`],
+  ['an unrestricted entry of a menu', true, `${password}submenu m {\nmenuentry a --unrestricted ${linux}}\n`],
+  ['an entry of an unrestricted menu', true, `${password}submenu m --unrestricted {\nmenuentry a ${linux}}\n`],
+  [
+    'an unrestricted entry of such a menu',
+    false,
+    `${password}submenu m --unrestricted {\nmenuentry a --unrestricted ${linux}}\n`,
+  ],
+  ['a loader entry', false, `${password}blscfg\n`],
+  ['a loader entry for users', true, `${password}set grub_users=root\nblscfg\n`],
+];
+for (const [name, isLocked, config] of locks) {
+  test(`GRUB asks for a password before it starts ${name}: ${isLocked ? 'yes' : 'no'}`, async () => {
+    const entry = 'title a\nlinux /boot/vmlinuz-6.1.0-18-amd64\ngrub_users $grub_users\ngrub_arg --unrestricted\n';
+    const tree = { ...kernels, 'boot/grub/grub.cfg': config, 'boot/loader/entries/a.conf': entry };
+    assert.equal((await entryOf(tree)).isLocked, isLocked);
+  });
+}
 
 test("this project's own grub.cfg: the root is asked for, not named", async () => {
   const tree = {

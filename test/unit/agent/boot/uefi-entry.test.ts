@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createUefiEntry, parseEfibootmgr, type UefiEntryResult } from '../../../../agent/boot/uefi-entry.ts';
+import { parseEfibootmgr } from '../../../../agent/boot/firmware-boot.ts';
+import { bootNextFrom, createUefiEntry, type UefiEntryResult } from '../../../../agent/boot/uefi-entry.ts';
 import { quietContext, writeTree } from '../../../builders/rootfs-tree.ts';
 import { Resources } from '../../../resources.ts';
 
@@ -25,27 +26,41 @@ case $1 in
 esac
 `;
 
-async function run(
-  entries: readonly string[],
-  files: Record<string, string> = {},
-): Promise<UefiEntryResult & { dir: string }> {
+/** Puts a scripted firmware with these entries first in PATH, for as long as `use` takes. */
+async function withFirmware<T>(
+  {
+    entries,
+    order = '0001',
+    files = {},
+  }: { entries: readonly string[]; order?: string; files?: Record<string, string> },
+  use: (dir: string) => Promise<T>,
+): Promise<T> {
   const resources = new Resources();
+  test.after(() => resources[Symbol.asyncDispose]());
   const dir = resources.tempDir();
   writeTree(dir, {
     'bin/efibootmgr': { mode: 0o755, data: program },
-    entries: `BootCurrent: 0001\nBootOrder: 0001\n${entries.map((line) => `${line}\n`).join('')}`,
+    entries: `BootCurrent: 0001\nBootOrder: ${order}\n${entries.map((line) => `${line}\n`).join('')}`,
     'efi/x': '',
     ...files,
   });
   const path = process.env['PATH'];
   process.env['PATH'] = `${join(dir, 'bin')}:${path}`;
-  test.after(() => resources[Symbol.asyncDispose]());
   try {
-    const target = { disk: '/dev/vda', espNumber: 2, espPartUuid: esp, replacedPartUuids: [dead], name: 'Debian 12' };
-    return { ...(await createUefiEntry({ ...target, firmwareDir: join(dir, 'efi') }, quietContext)), dir };
+    return await use(dir);
   } finally {
     process.env['PATH'] = path;
   }
+}
+
+async function run(
+  entries: readonly string[],
+  files: Record<string, string> = {},
+): Promise<UefiEntryResult & { dir: string }> {
+  return await withFirmware({ entries, files }, async (dir) => {
+    const target = { disk: '/dev/vda', espNumber: 2, espPartUuid: esp, replacedPartUuids: [dead], name: 'Debian 12' };
+    return { ...(await createUefiEntry({ ...target, firmwareDir: join(dir, 'efi') }, quietContext)), dir };
+  });
 }
 
 test('F53 ours once and next to boot; the dead entries of the old system are gone, others stay', async () => {
@@ -98,4 +113,39 @@ test('on a BIOS machine nothing is called and nothing is said', async () => {
     removed: [],
     warnings: [],
   });
+});
+
+/** What the firmware starts next when it is told to boot from the ESP, and what is said of it. */
+async function bootNext(entries: readonly string[], order: string): Promise<{ next: string | null; said: string }> {
+  return await withFirmware({ entries, order }, async (dir) => {
+    const said = await bootNextFrom(esp.toUpperCase(), quietContext);
+    const path = join(dir, 'next');
+    return { next: existsSync(path) ? readFileSync(path, 'utf8').trim() : null, said };
+  });
+}
+
+const once = entry('0000', 'Durantic installer (once)', esp, '\\EFI\\durantic\\vmlinuz.efi');
+const debian = entry('0001', 'debian', esp, '\\EFI\\debian\\shimx64.efi');
+const updater = entry('0002', 'Linux-Firmware-Updater', esp, '\\EFI\\debian\\shimx64.efi');
+const capsule = entry('0003', 'Firmware', esp, '\\EFI\\debian\\fwupdx64.efi');
+const windows = entry('0004', 'Windows', other, '\\EFI\\Microsoft\\Boot\\bootmgfw.efi');
+const plain = entry('000A', 'UEFI OS', esp, '\\EFI\\BOOT\\BOOTX64.EFI');
+
+test("the system's own entry is next, not the one that starts the installer from the same partition", async () => {
+  assert.deepEqual(await bootNext([once, debian], '0001'), {
+    next: '0001',
+    said: `the firmware's next start is its entry "debian"`,
+  });
+  const alone = await bootNext([once, windows], '0004');
+  assert.equal(alone.next, null);
+  assert.match(alone.said, /has no entry for it/);
+});
+
+test('of several on one partition the first of the boot order is next, and none that starts no system', async () => {
+  assert.equal(
+    (await bootNext([once, debian, updater, capsule, windows, plain], '0004,0003,0002,000a,0001')).next,
+    '000A',
+  );
+  assert.equal((await bootNext([updater, capsule, plain, debian], '0004,0001')).next, '0001', 'not one in no order');
+  assert.equal((await bootNext([capsule, updater, plain], '0004')).next, '000A');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkEntry, parseFirmwareBoot } from '../../../../agent/reentry/firmware-entries.ts';
+import { parseFirmwareBoot } from '../../../../agent/boot/firmware-boot.ts';
+import { networkEntry } from '../../../../agent/reentry/firmware-entries.ts';
 
 /** `efibootmgr --verbose` (17 and 18) under OVMF, with two cards. */
 const printed = `BootNext: 0007
@@ -17,6 +18,7 @@ Boot0007* Durantic installer (once)\tHD(2,GPT,10000000-0000-4000-8000-0000000000
 
 test('what the firmware would start next, in which order, and from what', () => {
   const boot = parseFirmwareBoot(printed);
+  assert.equal(boot.bootCurrent, '0001');
   assert.deepEqual([boot.bootNext, boot.bootOrder], ['0007', ['0001', '0004', '0003', '0002', '0000']]);
   assert.equal(boot.entries.find(({ number }) => number === '0007')?.label, 'Durantic installer (once)');
 });
@@ -28,5 +30,5 @@ test("a network entry is that of the server's card, IPv4 first, else the first o
   assert.equal(networkEntry(boot, null)?.number, '0004');
   const none = parseFirmwareBoot(printed.replace(/^.*MAC\(.*\n/gm, ''));
   assert.equal(networkEntry(none, null), null);
-  assert.deepEqual(parseFirmwareBoot(''), { entries: [], bootNext: null, bootOrder: [] });
+  assert.deepEqual(parseFirmwareBoot(''), { entries: [], bootCurrent: null, bootNext: null, bootOrder: [] });
 });

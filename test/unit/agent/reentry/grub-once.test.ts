@@ -1,68 +1,16 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { grubVariable, withGrubVariable } from '../../../../agent/reentry/grub-environment.ts';
-import { nothingPlaced, type OneShotFiles, type Placed } from '../../../../agent/reentry/one-shot.ts';
-import { type GrubPlace, prepareGrubOnce, removeGrubOnce } from '../../../../agent/reentry/one-shot-grub.ts';
-import { ProvisionError } from '../../../../core/base/errors.ts';
-import { silentLogger } from '../../../../core/base/logger.ts';
+import { nothingPlaced } from '../../../../agent/reentry/one-shot.ts';
+import { type GrubPlace, removeGrubOnce } from '../../../../agent/reentry/one-shot-grub.ts';
 import { runCommand } from '../../../../core/base/run-command.ts';
-import { bootLayout } from '../../../builders/boot-layout.ts';
-import { type TreeNode, writeTree } from '../../../builders/rootfs-tree.ts';
+import { bootLayout, identities } from '../../../builders/boot-layout.ts';
 import { Resources } from '../../../resources.ts';
-
-const fixture = (path: string): string => readFileSync(join(import.meta.dirname, '../../../..', path), 'utf8');
-const kernel = Buffer.from('the installer');
-const commandLine = 'console=ttyS0,115200 durantic.server=https://10.0.0.1:8443 ip=[fd00::2]::[fd00::1]:64:::none';
-const kernels: Record<string, TreeNode> = {
-  'boot/vmlinuz-6.1.0-18-amd64': 'k18',
-  'boot/initrd.img-6.1.0-18-amd64': 'i18',
-  vmlinuz: { link: 'boot/vmlinuz-6.1.0-18-amd64' },
-  'initrd.img': { link: 'boot/initrd.img-6.1.0-18-amd64' },
-};
-
-interface System {
-  readonly place: GrubPlace;
-  readonly files: OneShotFiles;
-  readonly noted: Placed[];
-  readonly path: (name: string) => string;
-  prepare(): Promise<string>;
-}
-
-/** A system with this grub.cfg in its root. */
-function system(resources: Resources, config: string, more: Record<string, TreeNode> = {}): System {
-  const root = resources.tempDir();
-  writeTree(root, { ...kernels, 'boot/grub/grub.cfg': config, ...more });
-  writeFileSync(join(root, 'installer'), kernel);
-  const layout = bootLayout(root);
-  const partitions = layout.partitions.map((identity) => ({ identity, device: '/dev/none', mountPoint: null }));
-  const disk = { path: '/dev/none', partitions };
-  const place: GrubPlace = {
-    ...{ dir: '/boot/grub', root, disk, rootNumber: 3, bootNumber: null, espFiles: new Map(), platform: 'pc' },
-  };
-  const sha256 = createHash('sha256').update(kernel).digest('hex');
-  const installer = { path: join(root, 'installer'), sha256, sizeBytes: kernel.length };
-  const files = { installer, initrd: Buffer.from('state'), commandLine };
-  const noted: Placed[] = [];
-  const context = { runDir: root, log: silentLogger, signal: new AbortController().signal };
-  const note = (placed: Placed): void => void noted.push(placed);
-  return {
-    ...{ place, files, noted },
-    path: (name) => join(root, 'boot/grub', name),
-    prepare: async () => (await prepareGrubOnce(place, files, { ...context, note })).said,
-  };
-}
-
-const unreachable = (expected: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof ProvisionError && error.code === 'installer_unreachable');
-  assert.match(error.message, expected);
-  return true;
-};
+import { debian, fixture, kernel, system, unreachable } from './grub-fixture.ts';
 
 for (const [name, config] of [
-  ["a generated grub.cfg of Debian's", fixture('test/fixtures/grub/debian-12-grub.cfg')],
+  ["a generated grub.cfg of Debian's", debian],
   ["this project's own grub.cfg", fixture('images/debian/grub.cfg')],
 ] as const) {
   test(`${name}: the installer is what GRUB starts next, and nothing is left afterwards`, async () => {
@@ -83,7 +31,7 @@ for (const [name, config] of [
 test('what stands in custom.cfg and grubenv stays, while the entry is there and after', async () => {
   await using resources = new Resources();
   const custom = "menuentry 'mine' { linux /vmlinuz }\n# no line end";
-  const { prepare, path } = system(resources, fixture('test/fixtures/grub/debian-12-grub.cfg'), {
+  const { prepare, path } = system(resources, debian, {
     'boot/grub/custom.cfg': custom,
   });
   await runCommand('grub-editenv', [path('grubenv'), 'create']);
@@ -98,6 +46,32 @@ test('what stands in custom.cfg and grubenv stays, while the entry is there and 
   assert.equal(readFileSync(path('custom.cfg'), 'utf8').trimEnd(), custom);
   const after = await runCommand('grub-editenv', [path('grubenv'), 'list']);
   assert.equal(after.stdout, 'saved_entry=1>1\nother=a=b\n');
+});
+
+/** As grub2-setpassword and hardened systems have it. */
+const locked = `set superusers="root"
+export superusers
+password_pbkdf2 root grub.pbkdf2.sha512.10000.AB.CD
+${debian}`;
+
+test('a GRUB with a password starts the installer without asking for it', async () => {
+  await using resources = new Resources();
+  const { prepare, path } = system(resources, locked);
+  assert.match(await prepare(), /told to start it once/);
+  assert.match(readFileSync(path('custom.cfg'), 'utf8'), /^menuentry 'Durantic installer' --unrestricted /m);
+});
+
+test('a GRUB that asks for its password on the way to our entry is refused', async () => {
+  await using resources = new Resources();
+  const config = `${locked.replace(/source .*custom\.cfg/g, 'true')}
+submenu more --id ours {
+  source $prefix/custom.cfg
+}
+set default="ours>durantic-installer"
+`;
+  const { prepare, path } = system(resources, config);
+  await assert.rejects(prepare(), unreachable(/asks for a user name and a password before it starts "Durantic/));
+  assert.ok(!existsSync(path('custom.cfg')));
 });
 
 const simple = 'menuentry a {\n linux /boot/vmlinuz-6.1.0-18-amd64\n}\n';
@@ -122,3 +96,23 @@ test('an environment block that is damaged or full is refused', () => {
   assert.equal(full.length, 1024);
   assert.throws(() => withGrubVariable(full, 'next_entry', 'durantic-installer'), unreachable(/full/));
 });
+
+const [, espIdentity] = bootLayout('/').partitions;
+assert.ok(espIdentity !== undefined);
+const elsewhere = { ...espIdentity, partUuid: '90000000-0000-4000-8000-000000000009', fsUuid: '9999-9999' };
+for (const [name, identity] of [
+  ['the same disk', espIdentity],
+  ['another disk', elsewhere],
+] as const) {
+  test(`what GRUB reads first on the EFI system partition counts, on ${name}`, async () => {
+    await using resources = new Resources();
+    const esp = (config: string): Pick<GrubPlace, 'esp' | 'platform'> => ({
+      esp: { identity, files: new Map([['/EFI/debian/grub.cfg', config]]) },
+      platform: 'efi',
+    });
+    const stub = `search.fs_uuid ${identities.rootFs} root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n`;
+    assert.match(await system(resources, debian, {}, esp(stub)).prepare(), /told to start it once/);
+    const whole = `search.fs_uuid ${identities.rootFs} root\n${simple}`;
+    await assert.rejects(system(resources, debian, {}, esp(whole)).prepare(), unreachable(/chooses "a"/));
+  });
+}

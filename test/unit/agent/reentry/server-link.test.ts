@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { installerCommandLine } from '../../../../agent/reentry/installer-command-line.ts';
-import {
-  carriedNetwork,
-  type NetworkFacts,
-  parseIpLinks,
-  parseIpRoutes,
-} from '../../../../agent/reentry/server-link.ts';
+import { type NetworkFacts, parseIpLinks, parseIpRoutes } from '../../../../agent/reentry/ip-facts.ts';
+import { type CarriedNetwork, carriedNetwork } from '../../../../agent/reentry/server-link.ts';
 import { ProvisionError } from '../../../../core/base/errors.ts';
 import { parseKernelParameters } from '../../../../protocol/kernel-parameters.ts';
 
@@ -34,18 +30,40 @@ function link(ifname: string, more: object, ...addresses: Address[]): object {
 
 const lo = {
   ...{ ifindex: 1, ifname: 'lo', flags: ['LOOPBACK'], mtu: 65536, link_type: 'loopback', address: '00:00:00:00:00:00' },
-  addr_info: [{ family: 'inet', local: '127.0.0.1', prefixlen: 8, scope: 'host', label: 'lo' }],
+  addr_info: [
+    { family: 'inet', local: '127.0.0.1', prefixlen: 8, scope: 'host', label: 'lo' },
+    { family: 'inet', local: '10.255.0.7', prefixlen: 32, scope: 'global', label: 'lo' },
+  ],
 };
 const mac = '52:54:00:00:00:01';
 const stub = 'nameserver 127.0.0.53\nsearch example.org\n';
 
-function facts(links: readonly object[], routes: readonly object[] = [], resolvers = [stub]): NetworkFacts {
+interface Routes {
+  /** `ip -j route get fibmatch REMOTE from LOCAL` of iproute2 6.1; none: the kernel knows no way. */
+  readonly to?: object;
+  readonly defaults?: readonly object[];
+  readonly resolvers?: readonly string[];
+}
+
+function facts(links: readonly object[], { to, defaults = [], resolvers = [stub] }: Routes): NetworkFacts {
   return {
     links: parseIpLinks(JSON.stringify([lo, ...links])),
-    defaultRoutes: parseIpRoutes(JSON.stringify(routes)),
+    route: parseIpRoutes(to === undefined ? '' : JSON.stringify([to]))[0] ?? null,
+    defaultRoutes: parseIpRoutes(JSON.stringify(defaults)),
     resolvers,
   };
 }
+
+/** The network that goes along when the connection leads out of the link by which it begins. */
+function carried(local: string, links: readonly object[], ifname: string): CarriedNetwork {
+  return carriedNetwork({ local, remote: '10.77.0.1' }, facts(links, { to: route(ifname, '10.0.0.1') }));
+}
+
+const unreachable = (expected: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof ProvisionError && error.code === 'installer_unreachable');
+  assert.match(error.message, expected);
+  return true;
+};
 
 const route = (dev: string, gateway: string, metric?: number) => ({
   ...{ dst: 'default', gateway, dev, protocol: 'static', flags: [] },
@@ -55,19 +73,22 @@ const route = (dev: string, gateway: string, metric?: number) => ({
 test('a link with DHCP or router advertisements is named by its card, and nothing else', () => {
   const four = link('ens3', { address: mac }, { local: '10.0.2.15', prefixlen: 24, dynamic: true });
   const expected = { interface: mac, vlan: null, addresses: [], nameservers: [] };
-  assert.deepEqual(carriedNetwork('10.0.2.15', facts([four], [route('ens3', '10.0.2.2', 100)])), expected);
-  assert.deepEqual(carriedNetwork('::ffff:10.0.2.15', facts([four])), expected);
+  assert.deepEqual(carried('10.0.2.15', [four], 'ens3'), expected);
+  assert.deepEqual(carried('::ffff:10.0.2.15', [four], 'ens3'), expected);
   const six = link('ens3', { address: mac }, { local: 'fd00::15', prefixlen: 64, dynamic: true });
-  assert.deepEqual(carriedNetwork('fd00::15', facts([six])), expected);
+  assert.deepEqual(carried('fd00::15', [six], 'ens3'), expected);
   const local = link('ens3', { address: mac }, { local: 'fe80::1', prefixlen: 64, scope: 'link' });
-  assert.deepEqual(carriedNetwork('fe80::1%ens3', facts([local])), expected);
+  assert.deepEqual(carried('fe80::1%ens3', [local], 'ens3'), expected);
 });
 
 test('a static address goes along with its gateway, name servers and MTU', () => {
   const card = link('eno1', { address: mac, mtu: 9000 }, { local: '192.0.2.7', prefixlen: 26 });
-  const routes = [route('eno1', '192.0.2.2', 200), route('eno2', '198.51.100.1'), route('eno1', '192.0.2.1', 50)];
+  const defaults = [route('eno1', '192.0.2.2', 200), route('eno2', '198.51.100.1'), route('eno1', '192.0.2.1', 50)];
   const resolved = 'nameserver 192.0.2.53\nnameserver fe80::1%eno1\nnameserver 2001:db8::53\n';
-  const network = carriedNetwork('192.0.2.7', facts([card], routes, [resolved, stub]));
+  // A server in the same network: the usual gateway, for what else the installer needs.
+  const to = { dst: '192.0.2.0/26', dev: 'eno1', protocol: 'kernel', scope: 'link', prefsrc: '192.0.2.7', flags: [] };
+  const known = facts([card], { to, defaults, resolvers: [resolved, stub] });
+  const network = carriedNetwork({ local: '192.0.2.7', remote: '192.0.2.60' }, known);
   assert.deepEqual([network.interface, network.nameservers], [mac, ['192.0.2.53', '2001:db8::53']]);
   const config = { server: 'https://server.test:8443', pin: `sha256:${'a'.repeat(64)}` };
   const line = installerCommandLine({ config, proxy: null, network, running: 'root=x console=ttyS0' });
@@ -76,11 +97,65 @@ test('a static address goes along with its gateway, name servers and MTU', () =>
   assert.deepEqual(problems, []);
   assert.deepEqual(parameters.addresses, network.addresses);
   const six = link('eno1', { address: mac }, { local: '2001:db8::7', prefixlen: 64 });
-  const sixth = carriedNetwork('2001:db8::7', facts([six], [route('eno1', '192.0.2.1'), route('eno1', 'fe80::1')]));
+  const sixth = carriedNetwork(
+    { local: '2001:db8::7', remote: '2001:db8:9::1' },
+    facts([six], { to: route('eno1', 'fe80::1') }),
+  );
   assert.match(
     installerCommandLine({ config, proxy: null, network: sixth, running: '' }),
     / ip=\[2001:db8::7\]::\[fe80::1\]:64:::none( |$)/,
   );
+});
+
+/** The gateway that goes along with a static address. */
+function gatewayOf(remote: string, routes: Routes, more: object = {}): string | null {
+  const card = link('eno1', { address: mac }, { local: '10.0.0.7', prefixlen: 24, ...more });
+  const other = link('eno2', { address: '52:54:00:00:00:02' }, { local: '10.1.0.7', prefixlen: 24 });
+  const [address] = carriedNetwork({ local: '10.0.0.7', remote }, facts([card, other], routes)).addresses;
+  return address?.method === 'static' ? address.gateway : null;
+}
+
+test('the gateway is the one that leads to the server, not that of the default route', () => {
+  const defaults = [route('eno1', '10.0.0.1')];
+  const to = { dst: '192.0.2.0/24', gateway: '10.0.0.254', dev: 'eno1', flags: [] };
+  assert.equal(gatewayOf('192.0.2.5', { to, defaults }), '10.0.0.254', 'a route of its own to the server');
+  const policy = { dst: 'default', gateway: '10.0.0.3', dev: 'eno1', table: '100', flags: [] };
+  assert.equal(gatewayOf('192.0.2.5', { to: policy }), '10.0.0.3', 'a default route that a rule leads to');
+  const hop = (gateway: string, dev: string) => ({ gateway, dev, weight: 1, flags: [] });
+  const nexthops = [hop('10.1.0.1', 'eno2'), hop('10.0.0.2', 'eno1')];
+  const several = { dst: 'default', flags: [], nexthops };
+  assert.equal(gatewayOf('192.0.2.5', { to: several }), '10.0.0.2', 'of several ways, that of the link itself');
+  const onLink = { dst: '10.0.0.0/24', dev: 'eno1', scope: 'link', flags: [] };
+  assert.equal(gatewayOf('10.0.0.9', { to: onLink, defaults: [several] }), '10.0.0.2', 'the usual one of several');
+  assert.equal(gatewayOf('10.0.0.9', { to: onLink }), null);
+  const peer = { dst: '10.9.0.1', dev: 'eno1', scope: 'link', flags: [] };
+  assert.equal(gatewayOf('10.9.0.1', { to: peer }, { address: '10.9.0.1', prefixlen: 32 }), null, 'point to point');
+});
+
+test('a way to the server that the installer could not go is refused, with what to do', () => {
+  const onLink = { dst: '192.0.2.0/24', dev: 'eno1', scope: 'link', flags: [] };
+  const defaults = [route('eno1', '10.0.0.1')];
+  const outside = /192\.0\.2\.5 lies outside of 10\.0\.0\.7\/24 on eno1 and no IPv4 gateway .*route with a gateway/;
+  assert.throws(() => gatewayOf('192.0.2.5', { to: onLink, defaults }), unreachable(outside));
+  const via = { family: 'inet6', host: 'fe80::1' };
+  const sixth = { dst: '192.0.2.0/24', via, dev: 'eno1', flags: [] };
+  assert.throws(() => gatewayOf('192.0.2.5', { to: sixth, defaults }), unreachable(outside));
+  const elsewhere = /from 10\.0\.0\.7 of eno1, but by way of eno2, .*give eno1 a route to 192\.0\.2\.5, or start/;
+  assert.throws(() => gatewayOf('192.0.2.5', { to: route('eno2', '10.1.0.1'), defaults }), unreachable(elsewhere));
+  assert.throws(() => gatewayOf('192.0.2.5', { defaults }), unreachable(/by way of no route/));
+});
+
+test('a server, proxy or tunnel on this system is gone in the installer', () => {
+  const card = link('eno1', { address: mac }, { local: '10.0.0.7', prefixlen: 24 });
+  const local = (dst: string, dev: string) => ({ type: 'local', dst, dev, scope: 'host', prefsrc: dst, flags: [] });
+  for (const [address, dev] of [
+    ['127.0.0.1', 'lo'],
+    ['10.0.0.7', 'eno1'],
+  ] as const) {
+    const known = facts([card], { to: local(address, dev), defaults: [route('eno1', '10.0.0.1')] });
+    const expected = new RegExp(`reaches its server at ${address}, which is this system itself .*agent\\.yaml`);
+    assert.throws(() => carriedNetwork({ local: address, remote: address }, known), unreachable(expected));
+  }
 });
 
 test('a VLAN goes along by its number and the card below it', () => {
@@ -89,7 +164,7 @@ test('a VLAN goes along by its number and the card below it', () => {
     link('eno1', { address: mac }),
     link('eno1.42', { address: mac, link: 'eno1', ...vlan }, { local: '10.4.2.7', prefixlen: 24, dynamic: true }),
   ];
-  const network = carriedNetwork('10.4.2.7', facts(links));
+  const network = carried('10.4.2.7', links, 'eno1.42');
   assert.deepEqual(network, { interface: mac, vlan: 42, addresses: [], nameservers: [] });
 });
 
@@ -102,33 +177,30 @@ test('of a bond, a static address names the active member by its own MAC address
     });
   const members = [member('eno1', '52:54:00:00:00:0a', 'BACKUP'), member('eno2', '52:54:00:00:00:0b', 'ACTIVE')];
   const fixed = link('bond0', bond, { local: '10.0.0.7', prefixlen: 24 });
-  assert.equal(carriedNetwork('10.0.0.7', facts([...members, fixed])).interface, '52:54:00:00:00:0b');
+  assert.equal(carried('10.0.0.7', [...members, fixed], 'bond0').interface, '52:54:00:00:00:0b');
   const leased = link('bond0', bond, { local: '10.0.0.7', prefixlen: 24, dynamic: true });
-  assert.equal(carriedNetwork('10.0.0.7', facts([...members, leased])).interface, null);
+  assert.equal(carried('10.0.0.7', [...members, leased], 'bond0').interface, null);
 });
 
-test('a bridge leads to its card, not to the machines on it; this machine itself needs no network', () => {
+test('a bridge leads to its card, not to the machines on it', () => {
   const links = [
     link('eno1', { address: mac, master: 'br0', linkinfo: { info_slave_kind: 'bridge' } }),
     link('vnet0', { address: 'fe:54:00:00:00:09', master: 'br0', linkinfo: { info_kind: 'tun' } }),
     link('br0', { address: mac, linkinfo: { info_kind: 'bridge' } }, { local: '10.0.0.7', prefixlen: 24 }),
   ];
-  assert.equal(carriedNetwork('10.0.0.7', facts(links)).interface, mac);
-  assert.equal(carriedNetwork('127.0.0.1', facts(links)).interface, null);
+  assert.equal(carried('10.0.0.7', links, 'br0').interface, mac);
 });
 
-test('a server that is reached through a tunnel cannot be reached from the installer', () => {
+test('a server that is reached by no network card cannot be reached from the installer', () => {
   const wireguard = { link_type: 'none', linkinfo: { info_kind: 'wireguard' } };
   const links = [link('wg0', wireguard, { local: '10.9.0.2', prefixlen: 32 })];
-  for (const [address, expected] of [
-    ['10.9.0.2', /wg0, which lies on no network card/],
-    ['10.9.0.3', /no link of this system has the address/],
+  for (const [address, dev, expected] of [
+    ['10.9.0.2', 'wg0', /wg0, which lies on no network card/],
+    ['10.9.0.3', 'wg0', /no link of this system has the address/],
+    // An address that a routing protocol announces by each of the links.
+    ['10.255.0.7', 'eno1', /from 10\.255\.0\.7 by lo, which lies on no network card/],
   ] as const) {
-    assert.throws(
-      () => carriedNetwork(address, facts(links)),
-      (error: unknown) =>
-        error instanceof ProvisionError && error.code === 'installer_unreachable' && expected.test(error.message),
-    );
+    assert.throws(() => carried(address, links, dev), unreachable(expected));
   }
 });
 

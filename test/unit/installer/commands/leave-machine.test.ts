@@ -11,16 +11,22 @@ import { type Departure, leaveMachine } from '../../../../installer/commands/lea
 import { newIdentity } from '../../../builders/agent-fixture.ts';
 
 const provisionUuid = randomUUID();
-const intoSystem = { detail: 'into the system on /dev/sda', heir: null, provisionUuid };
+const intoSystem = { detail: 'into the system on /dev/sda', handOver: null, provisionUuid };
 
 /** Leaves a machine on which only some ways lead away. */
-async function leaveBy(departure: Departure, works: readonly LeaveBy[], signal = new AbortController().signal) {
+async function leaveBy(
+  departure: Departure,
+  works: readonly LeaveBy[],
+  { signal = new AbortController().signal, untold = [] }: { signal?: AbortSignal; untold?: readonly Report[] } = {},
+) {
   const tried: LeaveBy[] = [];
   const notices: string[] = [];
   const reports: Report[] = [];
+  const outbox = new Outbox({ bootId: 'boot' });
+  for (const report of untold) outbox.add(report);
   const installer: InstallerContext = {
     identity: newIdentity(),
-    outbox: new Outbox({ bootId: 'boot' }),
+    outbox,
     log: silentLogger,
     ...{ runDir: '/nonexistent', proxy: null, agentBundle: null, workingLink: () => null },
     findSystems: async () => ({ systems: [], passedOver: [] }),
@@ -33,7 +39,7 @@ async function leaveBy(departure: Departure, works: readonly LeaveBy[], signal =
       if (!works.includes(how)) throw new ProvisionError('tool_failed', `${how} exited with 1`);
     },
   };
-  const context = { flush: async () => true, report: (each: Report) => void reports.push(each), signal };
+  const context = { flush: async () => untold.length === 0, report: (each: Report) => void reports.push(each), signal };
   const error: unknown = await leaveMachine(departure, installer, context).then(
     () => null,
     (thrown: unknown) => thrown,
@@ -70,13 +76,51 @@ test('the server hears that a machine stays in the installer after its installat
 });
 
 test('an end without a run (reboot, power off) reports none and tries nothing else', async () => {
-  const { tried, reports, error } = await leaveBy({ how: 'kexec', detail: 'away', heir: null }, []);
+  const { tried, reports, error } = await leaveBy({ how: 'kexec', detail: 'away', handOver: null }, []);
   assert.deepEqual([tried, reports], [['kexec'], []]);
   assert.ok(error instanceof ProvisionError);
 });
 
 test('an installer that stops meanwhile is no failure of the run', async () => {
   const reason = new ProvisionError('aborted', 'the agent stops');
-  const { tried, reports, error } = await leaveBy({ how: 'kexec', ...intoSystem }, [], AbortSignal.abort(reason));
+  const { tried, reports, error } = await leaveBy({ how: 'kexec', ...intoSystem }, [], {
+    signal: AbortSignal.abort(reason),
+  });
   assert.deepEqual([tried, reports, error], [['kexec'], [], reason]);
+});
+
+const commandUuid = randomUUID();
+const untold: readonly Report[] = [
+  { type: 'command_reply', command_uuid: commandUuid, state: 'accepted', reason: null },
+  { type: 'log', command_uuid: null, lines: ['a line'] },
+  { type: 'command_reply', command_uuid: commandUuid, state: 'done', reason: 'the machine restarts' },
+];
+
+test('what the server was not told when the machine restarts is said', async () => {
+  const departure: Departure = { how: 'reboot', detail: 'the machine restarts', handOver: null };
+  const { tried, notices, error } = await leaveBy(departure, ['reboot'], { untold });
+  assert.deepEqual([tried, error], [['reboot'], null]);
+  const expected = 'a command is done (the machine restarts); 2 other reports';
+  assert.deepEqual(notices, [`The server does not answer and is not told: ${expected}`]);
+});
+
+test('the system that the machine leaves for takes it over; where it cannot, that is said, and the machine leaves', async () => {
+  let taken = 0;
+  const handOver = async (): Promise<void> => {
+    taken += 1;
+  };
+  const departure: Departure = { how: 'reboot', detail: 'into the system', handOver };
+  assert.deepEqual((await leaveBy(departure, ['reboot'], { untold })).notices, []);
+  assert.equal(taken, 1);
+  await leaveBy(departure, ['reboot']);
+  assert.equal(taken, 1, 'the server has everything');
+  const broken = async (): Promise<never> => {
+    throw new ProvisionError('command_not_done', 'the root file system has errors');
+  };
+  const { tried, notices, error } = await leaveBy({ ...departure, handOver: broken }, ['reboot'], { untold });
+  assert.deepEqual([tried, error], [['reboot'], null]);
+  assert.match(
+    notices.join(),
+    /is done .*; 2 other reports\. The installed system cannot .*: the root file system has errors$/,
+  );
 });
