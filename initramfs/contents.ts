@@ -68,6 +68,6 @@ export const unwantedApplets: ReadonlySet<string> = new Set([
 
 /** Applets that `/init` uses before the second stage is there. */
 export const firstStageApplets: readonly string[] = [
-  ...['cat', 'cut', 'dmesg', 'grep', 'ip', 'ln', 'mkdir', 'mount', 'printf', 'rm', 'sed', 'setsid', 'sh'],
+  ...['cat', 'cut', 'dmesg', 'grep', 'hexdump', 'ip', 'ln', 'mkdir', 'mount', 'printf', 'rm', 'sed', 'setsid', 'sh'],
   ...['sha256sum', 'sleep', 'stty', 'timeout', 'umount', 'hostname', 'chvt'],
 ];

@@ -64,6 +64,8 @@ export interface InstallerTimings {
   readonly command?: CommandTimings;
   /** How long the list of disks has to be the same before it is searched; default 2 s. */
   readonly diskQuietMs?: number;
+  /** How long that, or the first disk, is waited for at most; default 15 s. */
+  readonly diskLongestMs?: number;
   /** How long the installation medium is waited for where no server is known; default 10 s. */
   readonly mediumWaitMs?: number;
 }

@@ -5,7 +5,7 @@ import { installerHandlers } from './commands/installer-handlers.ts';
 import { type BelongOptions, belongToServer } from './enrolment/belong-to-server.ts';
 import { TroubleBoard } from './enrolment/trouble-board.ts';
 import { MachineKey } from './identity/machine-key.ts';
-import { searchLocalDisks } from './identity/search-local-disks.ts';
+import { eachDiskSearch, searchLocalDisks } from './identity/search-local-disks.ts';
 import type { InstallerParts, InstallerPlaces, RunInstallerOptions } from './installer-parts.ts';
 import type { Network } from './network/network.ts';
 import { openReports } from './open-reports.ts';
@@ -53,7 +53,7 @@ export async function liveInInstaller(live: LiveOptions): Promise<void> {
     async (until) => await chooseServer({ choice, listDisks, emit, mediumWaitMs, given: parameters, signal: until }),
     async (until) => {
       await cleared;
-      const search = async () => await searchLocalDisks({ listDisks, signal: until, ...quiet(options) });
+      const search = eachDiskSearch({ listDisks, signal: until, ...settling(options) });
       const key = MachineKey.open({ stateDir: places.stateDir, emit, search, carried: carried.identity });
       // Waited for when the server is known; until then a failure must not end the process.
       key.catch(() => undefined);
@@ -83,12 +83,19 @@ function membership(parts: MembershipParts): BelongOptions {
       installerHandlers({
         ...{ identity, emit, log, outbox, proxy, runDir, leave, timings: timings.command ?? {} },
         workingLink: () => links.current,
-        findSystems: async (signal) => await searchLocalDisks({ listDisks, signal, ...quiet(parts) }),
+        findSystems: async (signal) => await searchLocalDisks({ listDisks, signal, ...settling(parts) }),
         agentBundle: parts.agentBundle ?? null,
       }),
   };
 }
 
-function quiet({ timings }: Pick<RunInstallerOptions, 'timings'>): { readonly quietMs?: number } {
-  return timings?.diskQuietMs === undefined ? {} : { quietMs: timings.diskQuietMs };
+function settling({ timings = {} }: Pick<RunInstallerOptions, 'timings'>): {
+  readonly quietMs?: number;
+  readonly longestMs?: number;
+} {
+  const { diskQuietMs, diskLongestMs } = timings;
+  return {
+    ...(diskQuietMs === undefined ? {} : { quietMs: diskQuietMs }),
+    ...(diskLongestMs === undefined ? {} : { longestMs: diskLongestMs }),
+  };
 }

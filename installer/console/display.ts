@@ -1,5 +1,6 @@
 import { uptime } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { describeError } from '../../core/base/describe-error.ts';
 import type { InstallerEvent } from '../state/installer-events.ts';
 import { type InstallerState, initialInstallerState, reduceInstaller } from '../state/installer-state.ts';
 import type { DisplayClock } from './describe.ts';
@@ -46,16 +47,27 @@ export async function openDisplay(options: DisplayOptions): Promise<Display> {
   if (screen !== null) {
     await open(screen, async (path) => (await import('../tui/open-screen.ts')).openScreen({ path, onAnswer, clock }));
   }
-  for (const { name } of found.serial) {
-    await open(name, async (path) =>
-      (await import('./serial-console.ts')).openSerialConsole({ path, onAnswer, clock }),
-    );
+  for (const { name, speedBaud } of found.serial) {
+    await open(name, async (path) => {
+      if (speedBaud !== null) await setSpeed(path, speedBaud, notes);
+      return (await import('./serial-console.ts')).openSerialConsole({ path, onAnswer, clock });
+    });
   }
   const display = new ConsoleDisplay(sinks);
   for (const text of notes) display.show({ kind: 'notice', text });
   if (signal.aborted) display.close();
   else signal.addEventListener('abort', () => display.close(), { once: true });
   return display;
+}
+
+/** A line that cannot be set up may be right as it is. */
+async function setSpeed(path: string, speedBaud: number, notes: string[]): Promise<void> {
+  const { setUpLine } = await import('./set-up-line.ts');
+  try {
+    await setUpLine(path, speedBaud);
+  } catch (error) {
+    notes.push(`the console ${basename(path)} cannot be set to ${speedBaud} baud: ${describeError(error)}`);
+  }
 }
 
 function systemClock(): DisplayClock {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSpcr, type SpcrAddress } from './parse-spcr.ts';
+import { parseSpcr, type SpcrConsole } from './parse-spcr.ts';
 
 /** Where the kernel's files are; tests have trees of their own. */
 export interface ConsoleRoots {
@@ -27,7 +27,12 @@ export interface FoundConsoles {
 export interface SerialConsole {
   readonly name: string;
   readonly why: 'firmware' | 'kernel' | 'only one';
+  /** What it is to be set to, bits per second; null: the kernel prints on it and has set it, or it has no speed (hvc). */
+  readonly speedBaud: number | null;
 }
+
+/** What management controllers expect where the firmware does not say. */
+const usualSpeedBaud = 115_200;
 
 /** The first virtual terminal: in front after a start. */
 const screenName = 'tty1';
@@ -67,9 +72,11 @@ function hasDisplay({ sys }: ConsoleRoots): boolean {
 
 function findSerial(roots: ConsoleRoots): readonly SerialConsole[] {
   const found = new Map<string, SerialConsole['why']>();
-  const firmware = findFirmwareLine(roots);
+  const spcr = readSpcr(roots);
+  const firmware = spcr === null ? null : findFirmwareLine(spcr, roots);
   if (firmware !== null) found.set(firmware, 'firmware');
-  for (const name of kernelConsoles(roots)) {
+  const inUse = consolesInUse(roots);
+  for (const name of [...inUse, ...consolesAsked(roots)].filter((name) => /^(ttyS|ttyAMA|ttyUSB|hvc)\d+$/.test(name))) {
     if (!found.has(name) && isThere(name, roots)) found.set(name, 'kernel');
   }
   if (found.size === 0) {
@@ -78,20 +85,20 @@ function findSerial(roots: ConsoleRoots): readonly SerialConsole[] {
     // Of several lines nobody knows which has a reader.
     if (candidates.length === 1 && candidates[0] !== undefined) found.set(candidates[0], 'only one');
   }
-  return [...found].map(([name, why]) => ({ name, why }));
+  const speedOf = (name: string): number | null =>
+    inUse.includes(name) || name.startsWith('hvc') ? null : (spcr?.speedBaud ?? usualSpeedBaud);
+  return [...found].map(([name, why]) => ({ name, why, speedBaud: speedOf(name) }));
 }
 
 /** The serial line that the firmware uses, by its address: `ttyS1` is COM2 on one machine and the BMC's line on another. */
-function findFirmwareLine(roots: ConsoleRoots): string | null {
-  const spcr = readSpcr(roots);
-  if (spcr === null) return null;
+function findFirmwareLine(spcr: SpcrConsole, roots: ConsoleRoots): string | null {
   const attribute = spcr.space === 'io' ? 'port' : 'iomem_base';
   const isAtAddress = (name: string): boolean =>
     parseAddress(readText(join(roots.sys, 'class/tty', name, attribute))) === spcr.address;
   return serialLines(roots).find(isAtAddress) ?? null;
 }
 
-function readSpcr({ sys }: ConsoleRoots): SpcrAddress | null {
+function readSpcr({ sys }: ConsoleRoots): SpcrConsole | null {
   try {
     return parseSpcr(readFileSync(join(sys, 'firmware/acpi/tables/SPCR')));
   } catch {
@@ -100,15 +107,16 @@ function readSpcr({ sys }: ConsoleRoots): SpcrAddress | null {
   }
 }
 
-/** What the kernel prints on, and what it was told to print on: the second may have come to life after it. */
-function kernelConsoles({ proc }: ConsoleRoots): readonly string[] {
-  const inUse = readText(join(proc, 'consoles'))
-    .split('\n')
-    .map((line) => /^\S+/.exec(line)?.[0] ?? '');
-  const asked = [...readText(join(proc, 'cmdline')).matchAll(/(?:^|\s)console=([A-Za-z]+\d+)/g)].map(
-    (match) => match[1] ?? '',
-  );
-  return [...inUse, ...asked].filter((name) => /^(ttyS|ttyAMA|ttyUSB|hvc)\d+$/.test(name));
+/** What the kernel prints on. */
+function consolesInUse({ proc }: ConsoleRoots): readonly string[] {
+  const lines = readText(join(proc, 'consoles')).split('\n');
+  return lines.map((line) => /^\S+/.exec(line)?.[0] ?? '');
+}
+
+/** What it was told to print on: a line may have come to life after it. */
+function consolesAsked({ proc }: ConsoleRoots): readonly string[] {
+  const asked = readText(join(proc, 'cmdline')).matchAll(/(?:^|\s)console=([A-Za-z]+\d+)/g);
+  return [...asked].map((match) => match[1] ?? '');
 }
 
 /** Lines of the 8250 driver that have a chip. It makes four or more, `type` 0 (unknown) where it found none. */

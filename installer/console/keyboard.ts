@@ -10,7 +10,7 @@ export function openKeyboard(path: string, onInput: (text: string) => void): Dis
   const stream = openTerminal(path);
   if (stream === null) return null;
   stream.on('error', () => stream.destroy());
-  // Only flags are changed: speed, parity and flow control stay as the kernel has set them.
+  // Only flags are changed: speed, parity and flow control stay as they are (set-up-line.ts).
   stream.setRawMode(true);
   stream.setEncoding('latin1');
   stream.on('data', (text: string) => onInput(text));

@@ -98,6 +98,7 @@ class Service {
     network.setProbe(this.#watchedProbe());
     const key = await this.#options.key;
     await network.working(this.#signal);
+    await key.settle();
     for (;;) {
       await this.#runAgent(key, key.identity ?? (await this.#enrol(key)));
     }

@@ -24,8 +24,9 @@ export interface FoundState {
 }
 
 /**
- * Options with which mounting writes not one byte: read-only, and no journal is replayed (ext4(5), xfs(5), btrfs(5));
- * what is not in the journal yet stays unread.
+ * Read-only, and no journal is replayed (ext4(5), xfs(5), btrfs(5)): what is not written to its place yet stays unread.
+ * That alone keeps no driver from writing: ext4 deletes the files on its list of orphans all the same (fs/ext4/orphan.c
+ * of Linux, `ext4_orphan_cleanup`). See `unwritable`.
  */
 const mounts: Readonly<Record<string, readonly (readonly [type: string, options: string])[]>> = {
   // One driver for the three of them.
@@ -39,6 +40,12 @@ const mounts: Readonly<Record<string, readonly (readonly [type: string, options:
     ['btrfs', 'ro,rescue=nologreplay,subvolid=5'],
   ],
 };
+/**
+ * A loop device in between, which mount(8) of util-linux attaches read-only because of `ro`: the block layer refuses each
+ * write, whatever a driver wants, and ext4 does not even try. Only the device that is looked at is there for the driver,
+ * too. The loop device goes with the mount, also when somebody else unmounts it (loop(4), autoclear).
+ */
+const unwritable = 'loop';
 const safeOptions = 'nosuid,nodev,noexec';
 
 /** Folders of the agent's state: in a root, in a `/var` of its own, and in roots that are subvolumes. */
@@ -52,7 +59,8 @@ const largestFileBytes = 64 * 1024;
 const stepTimeoutMs = 15_000;
 
 /**
- * Looks for what durantic keeps in a file system, without writing to the device: mounted read-only, without its journal.
+ * Looks for what durantic keeps in a file system, without writing to the device: mounted read-only, by a device that
+ * cannot be written, without its journal.
  * Null where there is no file system that could hold it, or none of ours in it.
  * @throws ProvisionError `tool_failed` when it cannot be mounted; `aborted`.
  */
@@ -82,7 +90,7 @@ async function lookMounted(
   const { device, signal } = place;
   const folder = makeWorkFolder('look');
   try {
-    const args = ['-t', driver, '-o', `${options},${safeOptions}`, device, folder];
+    const args = ['-t', driver, '-o', `${unwritable},${options},${safeOptions}`, device, folder];
     await runCommand('mount', args, { signal, timeoutMs: stepTimeoutMs });
     try {
       return await readState(folder, place);

@@ -11,20 +11,22 @@ export interface OpenMachineKeyOptions {
   readonly stateDir: string;
   /** What the old system has handed over. */
   readonly carried: MachineIdentity | null;
-  /** Looks on the local disks; not called where the key is known already. */
+  /** Looks on the local disks; not called where the key is known already. Called again, it looks at those that have come since. */
   readonly search: () => Promise<LocalSystems>;
   readonly emit: (event: InstallerEvent) => void;
 }
 
 /** The key of this machine, and the name that a server has given it. */
 export class MachineKey {
-  readonly keys: KeyPair;
-  readonly #file: string;
+  readonly #options: OpenMachineKeyOptions;
+  #keys: KeyPair;
   #machineUuid: string | null;
+  /** It was made here, and no server has seen it: one on a disk is better. */
+  #isSpare = false;
 
-  private constructor(file: string, keys: KeyPair, machineUuid: string | null) {
-    this.#file = file;
-    this.keys = { public_key: keys.public_key, private_key: keys.private_key };
+  private constructor(options: OpenMachineKeyOptions, keys: KeyPair, machineUuid: string | null) {
+    this.#options = options;
+    this.#keys = keysOf(keys);
     this.#machineUuid = machineUuid;
   }
 
@@ -35,8 +37,8 @@ export class MachineKey {
    */
   static async open(options: OpenMachineKeyOptions): Promise<MachineKey> {
     const { stateDir, emit } = options;
-    const file = join(stateDir, 'identity.json');
-    const of = (identity: MachineIdentity): MachineKey => new MachineKey(file, identity, identity.machine_uuid);
+    const file = fileIn(stateDir);
+    const of = (identity: MachineIdentity): MachineKey => new MachineKey(options, identity, identity.machine_uuid);
     const kept = readKept(file);
     if (kept !== null) {
       emit({ kind: 'identity', origin: 'carried', detail: 'kept since the installer was started' });
@@ -47,27 +49,41 @@ export class MachineKey {
       emit({ kind: 'identity', origin: 'carried', detail: 'handed over by the system that ran before' });
       return of(options.carried);
     }
-    const { systems, passedOver } = await options.search();
-    for (const text of passedOver) emit({ kind: 'notice', text });
-    const [chosen, ...others] = systems.filter(hasIdentity);
-    if (chosen !== undefined) {
-      writeIdentity(file, chosen.identity);
-      emit({ kind: 'identity', origin: 'found', detail: describeChoice(chosen, others) });
-      return of(chosen.identity);
-    }
+    const found = await findIdentity(options);
+    if (found !== null) return of(found);
     emit({ kind: 'identity', origin: 'made', detail: null });
-    return new MachineKey(file, keyForEnrolment(file), null);
+    const made = new MachineKey(options, keyForEnrolment(file), null);
+    made.#isSpare = true;
+    return made;
+  }
+
+  get keys(): KeyPair {
+    return this.#keys;
+  }
+
+  /**
+   * To be called before a server is shown the key: where a new one was made, a disk may have come since that has this
+   * machine's own. After that the key stays what it is.
+   * @throws ProvisionError `permission`, `aborted`.
+   */
+  async settle(): Promise<void> {
+    if (!this.#isSpare) return;
+    const found = await findIdentity(this.#options);
+    this.#isSpare = false;
+    if (found === null) return;
+    this.#keys = keysOf(found);
+    this.#machineUuid = found.machine_uuid;
   }
 
   /** Null until the machine has enrolled. */
   get identity(): MachineIdentity | null {
-    return this.#machineUuid === null ? null : { machine_uuid: this.#machineUuid, ...this.keys };
+    return this.#machineUuid === null ? null : { machine_uuid: this.#machineUuid, ...this.#keys };
   }
 
   /** The server knows the key by this name from now on. @throws ProvisionError `permission`. */
   enrolled(machineUuid: string): MachineIdentity {
-    const identity = { machine_uuid: machineUuid, ...this.keys };
-    writeIdentity(this.#file, identity);
+    const identity = { machine_uuid: machineUuid, ...this.#keys };
+    writeIdentity(fileIn(this.#options.stateDir), identity);
     this.#machineUuid = machineUuid;
     return identity;
   }
@@ -76,6 +92,25 @@ export class MachineKey {
   forgetMachine(): void {
     this.#machineUuid = null;
   }
+}
+
+function fileIn(stateDir: string): string {
+  return join(stateDir, 'identity.json');
+}
+
+function keysOf({ public_key, private_key }: KeyPair): KeyPair {
+  return { public_key, private_key };
+}
+
+/** The identity of a system on a local disk, which is this machine's from now on; null where there is none. */
+async function findIdentity({ stateDir, search, emit }: OpenMachineKeyOptions): Promise<MachineIdentity | null> {
+  const { systems, passedOver } = await search();
+  for (const text of passedOver) emit({ kind: 'notice', text });
+  const [chosen, ...others] = systems.filter(hasIdentity);
+  if (chosen === undefined) return null;
+  writeIdentity(fileIn(stateDir), chosen.identity);
+  emit({ kind: 'identity', origin: 'found', detail: describeChoice(chosen, others) });
+  return chosen.identity;
 }
 
 /** Left by an installer that ended and was started again; a damaged one must not stop this one. */

@@ -30,22 +30,27 @@ export function hookPath(folder: string): string {
 /**
  * Ends the client with itself. The kernel's own signal at the parent's death (prctl(2), PR_SET_PDEATHSIG) is enough for
  * this shell, but not for dhcpcd, which loses it when it gives up its rights. dhcpcd that ends while it takes up an address
- * forgets helpers of its own, and whoever waited for the pipe that they hold would wait for ever.
+ * forgets helpers of its own, and whoever waited for the pipe that they hold would wait for ever. The signal may come just
+ * before the shell waits, which it then does as if there had been none: what ends a deaf client is begun by the signal itself.
  */
-const guard = `pid='' stop='' all=''
+export const clientGuard = `pid='' stop='' watch='' all=''
 below() {
   list=''
   read -r list 2>/dev/null <"/proc/$1/task/$1/children"
   for child in $list; do all="$all $child"; below "$child"; done
 }
-end() { stop=1; [ -z "$pid" ] || { below "$pid"; kill "$pid"; }; }
+end() {
+  stop=1
+  [ -n "$pid" ] && [ -z "$watch" ] || return
+  (sleep 2; kill -KILL "$pid") >/dev/null 2>&1 & watch=$!
+  trap '' TERM
+  below "$pid"; kill "$pid"
+}
 trap end TERM
 "$@" & pid=$!
 [ -z "$stop" ] || end
 wait "$pid"; code=$?
 [ -n "$stop" ] || exit "$code"
-trap '' TERM
-(sleep 2; kill -KILL "$pid") >/dev/null 2>&1 & watch=$!
 wait "$pid"
 kill -KILL "$watch"
 for process in $all; do below "$process"; done
@@ -61,7 +66,7 @@ export async function* runClient(
   command: readonly [string, ...string[]],
   signal: AbortSignal,
 ): AsyncGenerator<ClientFacts> {
-  const args = ['--pdeathsig', 'TERM', '--', 'sh', '-c', guard, 'guard', ...command];
+  const args = ['--pdeathsig', 'TERM', '--', 'sh', '-c', clientGuard, 'guard', ...command];
   const stream = streamCommand('setpriv', args, { signal });
   let rest = '';
   for await (const chunk of stream as AsyncIterable<Buffer>) {

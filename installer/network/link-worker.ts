@@ -128,7 +128,7 @@ export class LinkWorker implements AsyncDisposable {
   }
 
   report(): LinkReport {
-    const { name, driver, isUsbGadget, isBootLink, hardware } = this.identity;
+    const { name, driver, isUsbGadget, isBootLink, hardware, excludedBecause } = this.identity;
     const { stage, detail } = this.#situation();
     if (this.#stage.stage !== stage) this.#stage = { stage, sinceMs: Date.now() };
     const { addresses, gateways } = this.layer.configuration;
@@ -138,6 +138,7 @@ export class LinkWorker implements AsyncDisposable {
       driver,
       isUsbGadget,
       isBootLink,
+      isExcluded: excludedBecause !== null,
       stage,
       speedMbps: this.kernel.hasCarrier ? readSpeed(hardware.name, this.#options.system.sysFolder) : null,
       addresses,

@@ -12,11 +12,9 @@ const tries = 2;
  * @throws ProvisionError `server_unreachable`, `aborted`.
  */
 export async function resolveByLink(hostname: string, route: Route, signal: AbortSignal): Promise<string[]> {
-  // c-ares knows no zones: name servers with a link-local address are left to the system's resolver.
+  // Node gives c-ares an address without its zone: name servers with a link-local one are left to the system's resolver.
   const nameservers = route.nameservers.filter((address) => !address.includes('%'));
-  if (nameservers.length === 0) {
-    throw unresolved(hostname, `no name server is known that could translate the name ${hostname}`);
-  }
+  if (nameservers.length === 0) throw unresolved(hostname, nobodyToAsk(hostname, route.nameservers));
   const resolver = new dns.Resolver({ timeout: queryTimeoutMs, tries });
   resolver.setServers(nameservers.map((address) => (address.includes(':') ? `[${address}]` : address)));
   const local6 = route.localAddress6?.includes('%') === true ? null : route.localAddress6;
@@ -39,6 +37,12 @@ export async function resolveByLink(hostname: string, route: Route, signal: Abor
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function nobodyToAsk(hostname: string, linkLocal: readonly string[]): string {
+  if (linkLocal.length === 0) return `no name server is known that could translate the name ${hostname}`;
+  const named = `this link names only ${linkLocal.join(', ')}, and name servers with a link-local address cannot be asked`;
+  return `the name ${hostname} cannot be translated: ${named} (nameserver= gives another one)`;
 }
 
 /** `isAnswered`: the name servers say that there is no such name. */

@@ -1,7 +1,7 @@
 import type { DiskFacts } from '../../agent/disk/types.ts';
 import type { KernelParameters } from '../../protocol/kernel-parameters.ts';
 import type { InstallerEvent } from '../state/installer-events.ts';
-import { findMediumSettings, type MediumSettings } from './find-medium-settings.ts';
+import { type FindMediumOptions, findMediumSettings, type MediumSettings } from './find-medium-settings.ts';
 import type { ServerChoice } from './server-choice.ts';
 
 export interface ChooseServerOptions {
@@ -12,12 +12,15 @@ export interface ChooseServerOptions {
   /** How long the medium is waited for where nothing else names a server, milliseconds. */
   readonly mediumWaitMs: number;
   readonly signal: AbortSignal;
+  /** Injectable for tests. */
+  readonly read?: FindMediumOptions['read'];
 }
 
 /**
  * Finds out which server the machine belongs to: the kernel command line, then the settings on the installation medium,
- * each value of the former overriding that of the latter, then whoever sits at a console. Returns when it is known; a
- * medium that comes while somebody is asked answers the question.
+ * each value of the former overriding that of the latter, then whoever sits at a console. A medium of another server than
+ * the command line names gives nothing: its pin would refuse that server, and its token is a secret of the other one.
+ * Returns when it is known; a medium that comes while somebody is asked answers the question.
  * @throws ProvisionError `aborted`.
  */
 export async function chooseServer(options: ChooseServerOptions): Promise<void> {
@@ -29,7 +32,7 @@ export async function chooseServer(options: ChooseServerOptions): Promise<void> 
   }
   const onProblem = (text: string): void => emit({ kind: 'notice', text });
   const find = async (waitMs: number, until: AbortSignal): Promise<MediumSettings | null> =>
-    await findMediumSettings({ ...options, waitMs, onProblem, signal: until });
+    await findMediumSettings({ ...options, server: given.server, waitMs, onProblem, signal: until });
   // A medium that adds a token only is there at once, if at all: it is what the machine was started from.
   const medium = await find(given.server === null ? options.mediumWaitMs : options.mediumWaitMs / 4, signal);
   if (take(options, medium)) return;

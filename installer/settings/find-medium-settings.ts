@@ -5,6 +5,8 @@ import type { IsoSettings } from '../../protocol/iso-settings.ts';
 
 export interface FindMediumOptions {
   readonly listDisks: () => Promise<readonly DiskFacts[]>;
+  /** Only settings for this server are of use: pin and token are a server's own. Null: those for any. */
+  readonly server: string | null;
   /** How long a medium that is not there yet is waited for, milliseconds: USB and virtual CDs come late. */
   readonly waitMs: number;
   readonly onProblem: (sentence: string) => void;
@@ -19,14 +21,17 @@ export interface MediumSettings {
   readonly settings: IsoSettings;
 }
 
+/** Null: no medium. One that names no server is what was booted from all the same: nothing better will come. */
+type Seen = MediumSettings | 'foreign' | null;
+
 const pollMs = 500;
 /** A drive whose medium was not ready, or is changed, has another size then. */
 const mostLooks = 3;
 
 /**
- * Looks for an installer ISO on every CD and disk, those that come later included, and gives the first with settings.
- * Null when there was none in time, or only ones that say nothing. Each device is read once, one that does not answer
- * three times.
+ * Looks for an installer ISO on every CD and disk, those that come later included, and gives the first with settings for
+ * the server that is wanted. Null when there was none in time, or only ones that say nothing. A medium of another server
+ * is named and passed over. Each device is read once, one that does not answer three times.
  * @throws ProvisionError `aborted`.
  */
 export async function findMediumSettings(options: FindMediumOptions): Promise<MediumSettings | null> {
@@ -36,10 +41,10 @@ export async function findMediumSettings(options: FindMediumOptions): Promise<Me
   for (;;) {
     const media = (await options.listDisks()).filter(({ kind, sizeBytes }) => isMedium(kind) && sizeBytes > 0);
     const found = await Promise.all(media.map(async (disk) => await look(disk, looks, options)));
-    const usable = found.find((medium) => medium !== null && medium.settings.server !== undefined);
-    // A medium that names no server is what was booted from all the same: nothing better will come.
-    if (usable != null) return usable;
-    if (found.some((medium) => medium !== null) || performance.now() >= endMs) return null;
+    const own = found.filter((medium) => medium !== null && medium !== 'foreign');
+    const usable = own.find(({ settings }) => settings.server !== undefined);
+    if (usable !== undefined) return usable;
+    if (own.length > 0 || performance.now() >= endMs) return null;
     await sleep(Math.min(pollMs, options.waitMs), signal);
   }
 }
@@ -51,8 +56,8 @@ function isMedium(kind: DiskFacts['kind']): boolean {
 async function look(
   disk: DiskFacts,
   looks: Map<string, number>,
-  { read = readInstallerMedium, signal, onProblem }: FindMediumOptions,
-): Promise<MediumSettings | null> {
+  { read = readInstallerMedium, server: wanted, signal, onProblem }: FindMediumOptions,
+): Promise<Seen> {
   const key = `${disk.path} ${disk.sizeBytes}`;
   const count = looks.get(key) ?? 0;
   if (count >= mostLooks) return null;
@@ -64,6 +69,11 @@ async function look(
   if (reading.settings === null) {
     onProblem(`the settings on the installation medium ${disk.path} are damaged and not used`);
     return { device: disk.path, settings: {} };
+  }
+  const { server } = reading.settings;
+  if (wanted !== null && server !== undefined && server !== wanted) {
+    onProblem(`the installation medium ${disk.path} belongs to ${server}: its settings are not used for ${wanted}`);
+    return 'foreign';
   }
   return { device: disk.path, settings: reading.settings };
 }

@@ -26,6 +26,8 @@ export interface LinkReport {
   readonly isUsbGadget: boolean;
   /** The link that the firmware booted from (`BOOTIF=`). */
   readonly isBootLink: boolean;
+  /** The kernel command line names other links only: this one is never used. */
+  readonly isExcluded: boolean;
   readonly stage: LinkStage;
   /** Mbit/s; null where the driver does not say. */
   readonly speedMbps: number | null;

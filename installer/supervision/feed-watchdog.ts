@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeError } from '../../core/base/describe-error.ts';
 import { errnoOf, ProvisionError } from '../../core/base/errors.ts';
 import { findWatchdog, type Watchdog } from './find-watchdog.ts';
 
@@ -8,6 +9,10 @@ export interface WatchdogOptions {
   readonly signal: AbortSignal;
   readonly sysDir?: string;
   readonly devDir?: string;
+  /** Told, as a sentence, when it does not take a feed after it took the one before, or the stop. */
+  readonly onProblem: (text: string) => void;
+  /** Injectable for tests: writes to its device. */
+  readonly write?: (fd: number, text: string) => void;
 }
 
 /** A quarter of its patience, so that three feeds may be late. */
@@ -18,27 +23,45 @@ const longestIntervalMs = 10_000;
 const stopCharacter = 'V';
 
 /**
- * Starts the machine's watchdog and feeds it from this event loop: when the loop hangs, the machine is reset. Stopped
- * when the signal is aborted, so that whatever runs next is left alone. When this process dies, the supervisor stops it.
+ * Starts the machine's watchdog and feeds it from this event loop: when the loop hangs, the machine is reset. A feed that
+ * fails, as that of a busy management controller may, is said, and the next one follows. Stopped when the signal is
+ * aborted, so that whatever runs next is left alone. When this process dies, the supervisor stops it.
  * @returns the watchdog; null when the machine has none that can be used.
  * @throws ProvisionError `permission` when it is there but cannot be opened (another program feeds it).
  */
 export function feedWatchdog(options: WatchdogOptions): Watchdog | null {
-  const { signal, devDir = '/dev' } = options;
+  const { signal, devDir = '/dev', onProblem, write = writeSync } = options;
   const watchdog = findWatchdog(options.sysDir);
   if (watchdog === null || signal.aborted) return null;
   const device = join(devDir, watchdog.name);
   const fd = openDevice(device);
   if (fd === null) return null;
   // Synchronous: it does not block, and a thread pool that waits for slow disks must not stop the feeding.
-  const feed = (): void => void writeSync(fd, '\0');
+  let isTaken = true;
+  const feed = (): void => {
+    try {
+      write(fd, '\0');
+      isTaken = true;
+    } catch (error) {
+      if (isTaken) onProblem(`the watchdog ${device} cannot be fed, which is tried again: ${describeError(error)}`);
+      isTaken = false;
+    }
+  };
   feed();
   const intervalMs = Math.min((watchdog.timeoutSec * 1000) / feedsPerTimeout, longestIntervalMs);
   const timer = setInterval(feed, intervalMs);
   const stop = (): void => {
     clearInterval(timer);
-    writeSync(fd, stopCharacter);
-    closeSync(fd);
+    try {
+      try {
+        write(fd, stopCharacter);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      const resets = `it may reset the machine in ${watchdog.timeoutSec} s`;
+      onProblem(`the watchdog ${device} may not have been stopped (${describeError(error)}): ${resets}`);
+    }
   };
   signal.addEventListener('abort', stop, { once: true });
   return watchdog;

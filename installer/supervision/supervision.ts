@@ -18,7 +18,7 @@ export class Supervision {
       notice('Rescue shell: Alt-F2 on this machine, Alt-F1 leads back. The watchdog is off.');
     } else {
       try {
-        feedWatchdog({ signal: AbortSignal.any([signal, this.#feeding.signal]) });
+        feedWatchdog({ signal: AbortSignal.any([signal, this.#feeding.signal]), onProblem: notice });
       } catch (error) {
         notice(`The machine's watchdog is not used: ${describeError(error)}`);
       }

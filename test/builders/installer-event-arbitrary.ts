@@ -28,6 +28,7 @@ const link = fc.record({
   driver: maybeText,
   isUsbGadget: fc.boolean(),
   isBootLink: fc.boolean(),
+  isExcluded: fc.boolean(),
   stage: fc.constantFrom('unused', 'no_carrier', 'asking', 'probing', 'reached', 'failed'),
   speedMbps: fc.option(fc.integer({ min: 1, max: 800_000 }), { nil: null }),
   addresses: fc.array(text, { maxLength: 4 }),

@@ -19,6 +19,7 @@ export const fastInstaller = {
   link: fastTimings,
   command: { farewellMs: 5000, diskWaitMs: 0 },
   diskQuietMs: 0,
+  diskLongestMs: 0,
   mediumWaitMs: 0,
 } as const;
 
@@ -26,7 +27,7 @@ export const fastInstaller = {
 export const testLink: WorkingLink = {
   report: {
     ...{ name: 'eth7', macAddress: '52:54:00:ab:cd:ef', driver: 'virtio_net', isUsbGadget: false, isBootLink: true },
-    ...{ stage: 'reached', speedMbps: 1000, addresses: ['192.0.2.7/24'], gateways: ['192.0.2.1'] },
+    ...{ isExcluded: false, stage: 'reached', speedMbps: 1000, addresses: ['192.0.2.7/24'], gateways: ['192.0.2.1'] },
     ...{ sinceMs: 0, detail: null },
   },
   description: {

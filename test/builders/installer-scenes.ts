@@ -19,6 +19,7 @@ export function link(name: string, facts: Partial<LinkReport> = {}): LinkReport 
     driver: 'igb',
     isUsbGadget: false,
     isBootLink: false,
+    isExcluded: false,
     stage: 'asking',
     speedMbps: 1000,
     addresses: [],

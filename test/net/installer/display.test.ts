@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runCommand } from '../../../core/base/run-command.ts';
 import { repoDir } from '../../../scripts/build/paths.ts';
 import { PseudoTerminal } from '../../builders/pseudo-terminal.ts';
 import { Resources, waitFor } from '../../resources.ts';
@@ -9,11 +10,20 @@ import { Resources, waitFor } from '../../resources.ts';
 interface Played {
   readonly terminal: PseudoTerminal;
   readonly answers: () => readonly string[];
+  /** What stands for the console. */
+  readonly device: string;
 }
 
-/** The installer's display on a real terminal, which it takes for the console of that name. */
-function play(resources: Resources, console: 'tty1' | 'ttyS0', scene: string): Played {
+/**
+ * The installer's display on a real terminal, which it takes for the console of that name.
+ * @param consoles /proc/consoles: what the kernel prints on.
+ */
+function play(resources: Resources, console: 'tty1' | 'ttyS0', scene: string, consoles?: string): Played {
   const dir = resources.tempDir();
+  if (consoles !== undefined) {
+    mkdirSync(join(dir, 'proc'));
+    writeFileSync(join(dir, 'proc/consoles'), consoles);
+  }
   const program = join(repoDir, 'test/builders/play-display.ts');
   const terminal = new PseudoTerminal(resources, {
     // Its own output goes elsewhere, as that of the installer does, and must not matter.
@@ -23,7 +33,8 @@ function play(resources: Resources, console: 'tty1' | 'ttyS0', scene: string): P
     rows: 24,
   });
   const file = join(dir, 'answers');
-  return { terminal, answers: () => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as string[]) : []) };
+  const answers = (): string[] => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as string[]) : []);
+  return { terminal, answers, device: join(dir, 'dev', console) };
 }
 
 test('F25 the screen: drawn in place, the question is answered by keys, Ctrl-C ends nothing', async () => {
@@ -83,4 +94,19 @@ test('F25 a serial line: Enter tells whoever has just connected how things stand
   const before = terminal.output.length;
   terminal.type('\r');
   await waitFor('the code again', () => terminal.output.slice(before).includes('APPROVAL CODE:  A3C-WXM'));
+});
+
+test('F25 a serial line that the kernel does not print on is set to its speed; the kernel’s own stays as it is', async () => {
+  await using resources = new Resources();
+  const settings = async (consoles: string): Promise<string> => {
+    const { terminal, device } = play(resources, 'ttyS0', 'approval', consoles);
+    await terminal.shows(/APPROVAL CODE:/);
+    return (await runCommand('stty', ['-F', device, '-a'])).stdout;
+  };
+  const untouched = await settings('ttyS0                -W- (EC p a)    4:64\n');
+  // What a pseudo terminal begins with.
+  assert.match(untouched, /^speed 38400 baud;/);
+  const set = await settings('tty0                 -WU (EC p  )    4:2\n');
+  assert.match(set, /^speed 115200 baud;/);
+  assert.match(set, /^-parenb .* cs8 .* clocal /m);
 });

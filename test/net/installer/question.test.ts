@@ -11,6 +11,8 @@ import { startTestServer, type TestServer } from '../../builders/server.ts';
 import { Resources } from '../../resources.ts';
 import { diskFacts } from '../../unit/agent/hardware/disk-facts.ts';
 
+const otherPin = `sha256:${'0'.repeat(64)}`;
+
 async function approve(server: TestServer, code: string | undefined): Promise<void> {
   const { status } = await server.api('POST', '/api/provisioning/approvals/', { code, action: 'approve' });
   assert.equal(status, 200);
@@ -102,12 +104,29 @@ test('the command line overrides each value of the medium', async () => {
   await using resources = new Resources();
   const server = await startTestServer(resources);
   const { body } = await server.api<{ token: string }>('POST', '/api/provisioning/bootstrap-tokens/', {});
-  const otherPin = `sha256:${'0'.repeat(64)}`;
-  const medium = await makeMedium(resources, { server: 'https://192.0.2.1:1', pin: otherPin, token: body.token });
+  const medium = await makeMedium(resources, { server: server.url, pin: otherPin, token: body.token });
   const installer = await startInstaller(resources, {
     commandLine: `durantic.server=${server.url} durantic.pin=${server.pin}`,
     parts: { listDisks: async () => [medium] },
   });
   await installer.event('enrolling', ({ way }) => way === 'token');
   await installer.event('enrolled');
+});
+
+test('a medium of another server than the command line names gives neither pin nor token, and is named', async () => {
+  await using resources = new Resources();
+  const server = await startTestServer(resources);
+  const { body } = await server.api<{ token: string }>('POST', '/api/provisioning/bootstrap-tokens/', {});
+  const medium = await makeMedium(resources, { server: 'https://192.0.2.1:1', pin: otherPin, token: body.token });
+  const parts = { listDisks: async () => [medium] };
+  const withoutPin = await startInstaller(resources, { commandLine: `durantic.server=${server.url}`, parts });
+  await withoutPin.trouble('server_untrusted');
+  await withoutPin.event(
+    'notice',
+    ({ text }) => text.includes(`${medium.path} belongs to https://192.0.2.1:1`) && text.includes(server.url),
+  );
+  const commandLine = `durantic.server=${server.url} durantic.pin=${server.pin}`;
+  const withPin = await startInstaller(resources, { commandLine, parts });
+  await withPin.event('approval', ({ approval }) => approval !== null);
+  assert.ok(!withPin.events.some((event) => event.kind === 'enrolling' && event.way === 'token'));
 });

@@ -4,9 +4,17 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { errorCodes, exitCodeOfKind } from '../../../core/base/error-codes.ts';
 import { glibcFloor } from '../../../protocol/bundle-manifest.ts';
+import { parseKernelParameters } from '../../../protocol/kernel-parameters.ts';
 import { repoDir } from './source-files.ts';
 
 const read = (path: string): string => readFileSync(join(repoDir, path), 'utf8');
+
+const documents = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...readdirSync(join(repoDir, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
 
 /** Rows of the Markdown table that has the given first heading. */
 function tableRows(text: string, firstHeading: string): string[][] {
@@ -50,10 +58,6 @@ test('README states the glibc that the program is checked for', () => {
 });
 
 test('every relative link in the documents leads somewhere', () => {
-  const names = readdirSync(join(repoDir, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.md'),
-  );
-  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...names.map((name) => join('docs', name))];
   const broken = documents.flatMap((path) =>
     [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
       .map((match) => join(dirname(path), match[1] ?? ''))
@@ -73,4 +77,33 @@ test('every decision record has its number, title, date, question and answer', (
       assert.match(text, part, `${name} lacks ${part}`);
     }
   });
+});
+
+/** What is wrong with a kernel parameter that a reader may copy: the installer does not take it, or has no such link. */
+function problemsOf(parameter: string): string[] {
+  const { parameters, problems, unknown } = parseKernelParameters(parameter);
+  const names = [parameters.interface, ...parameters.addresses.map((ip) => ip.interface)];
+  // There is no udev in the installer: the kernel's own names, or a MAC address.
+  const foreign = names.filter(
+    (name) => name !== null && !/^(eth\d+(\.\d+)?|([0-9a-f]{2}:){5}[0-9a-f]{2})$/.test(name),
+  );
+  return [...problems, ...unknown, ...foreign.map((name) => `${name} is no link of the installer`)];
+}
+
+test('every ip= and durantic.interface= in the documents is one that the installer takes, for a link that it can have', () => {
+  const examples = documents.flatMap((path) =>
+    // Words in capitals, and what ends with dots, stand for a value.
+    [...read(path).matchAll(/(?<![\w.])(?:ip|durantic\.interface)=(?![A-Z]+\b)[^\s`"…]+/g)].map(([parameter]) => ({
+      path,
+      parameter,
+      problems: problemsOf(parameter),
+    })),
+  );
+  assert.ok(examples.length >= 4, `found only ${examples.length}`);
+  assert.deepEqual(
+    examples.filter(({ problems }) => problems.length > 0),
+    [],
+  );
+  assert.equal(problemsOf('ip=10.0.0.7::10.0.0.1:24:web-1:eno1:none').length, 1);
+  assert.equal(problemsOf('ip=10.0.0.7::10.0.0.1').length, 1);
 });

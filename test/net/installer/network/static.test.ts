@@ -124,6 +124,7 @@ describe('addresses given by hand', { concurrency: 4 }, () => {
     machine.start('ip=eth1:dhcp', { server: server.url, pin: server.pin });
     await machine.untilWorking('eth1');
     await machine.untilLink('eth0', { stage: 'unused', detail: /^ip= names other links only$/ });
+    assert.deepEqual([machine.link('eth0')?.isExcluded, machine.link('eth1')?.isExcluded], [true, false]);
     assert.match(await machine.namespace.ip('link', 'show', 'eth0'), /state DOWN/);
   });
 });

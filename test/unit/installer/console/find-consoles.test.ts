@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { runCommand } from '../../../../core/base/run-command.ts';
 import { type ConsoleRoots, findConsoles } from '../../../../installer/console/find-consoles.ts';
 import { parseSpcr } from '../../../../installer/console/parse-spcr.ts';
 import { spcrTable } from '../../../builders/spcr-table.ts';
 import { Resources } from '../../../resources.ts';
+import { repoDir } from '../../project/source-files.ts';
 
 interface Machine {
   /** Names of the kernel's consoles behind the virtual terminals, with whether they are bound. */
@@ -118,6 +120,35 @@ test('nobody names a line: the only one that exists is it, of several none', asy
   assert.deepEqual(names(findConsoles('auto', xen)).serial, ['hvc0 only one']);
 });
 
+test('F25 the speed of a line that the kernel does not print on: the SPCR table says it, else 115200 baud', async () => {
+  await using resources = new Resources();
+  const consoles = 'ttyS0                -W- (EC p a)    4:64\n';
+  const speedsOf = (facts: Machine) =>
+    findConsoles('auto', machine(resources, facts)).serial.map(({ name, speedBaud }) => `${name} ${speedBaud}`);
+  const uarts = ['0x3F8', '0x2F8', null, null];
+  assert.deepEqual(speedsOf({ uarts, consoles, spcr: spcrTable() }), ['ttyS1 115200', 'ttyS0 null']);
+  assert.deepEqual(speedsOf({ uarts, consoles, spcr: spcrTable({ speed: 4 }) }), ['ttyS1 19200', 'ttyS0 null']);
+  assert.deepEqual(speedsOf({ uarts, consoles, spcr: spcrTable({ speed: 0 }) }), ['ttyS1 115200', 'ttyS0 null']);
+  const onConsole = spcrTable({ address: 0x3f8n, speed: 3 });
+  assert.deepEqual(speedsOf({ uarts, consoles, spcr: onConsole }), ['ttyS0 null'], 'the kernel knows better');
+  assert.deepEqual(speedsOf({ uarts: [null, '0x2F8'] }), ['ttyS1 115200'], 'the only one');
+  assert.deepEqual(speedsOf({ others: ['hvc0'] }), ['hvc0 null']);
+});
+
+test('F25 what the scripts say before and after the installer is as fast', async () => {
+  await using resources = new Resources();
+  const file = join(resources.tempDir(), 'SPCR');
+  const tables = [{ speed: 3 }, { speed: 4 }, { speed: 6 }, { speed: 7 }, { speed: 0 }, { speed: 3, address: 0n }];
+  const script = `. ${join(repoDir, 'initramfs/functions')}; firmware_speed "$1"`;
+  const said: string[] = [];
+  for (const table of [...tables.map(spcrTable), null]) {
+    if (table === null) rmSync(file);
+    else writeFileSync(file, table);
+    said.push((await runCommand('busybox', ['sh', '-c', script, 'sh', file])).stdout.trim());
+  }
+  assert.deepEqual(said, ['9600', '19200', '57600', '115200', '115200', '115200', '115200']);
+});
+
 test('a line in memory, as on a PCI card, is matched by its address', async () => {
   await using resources = new Resources();
   const table = spcrTable({ space: 0, address: 0xfe_dc_90_00n });
@@ -139,11 +170,14 @@ test('durantic.console: one kind only, but never none where there is another', a
 });
 
 test('a damaged SPCR table, or one that says that redirection is off, names no line', () => {
-  assert.deepEqual(parseSpcr(spcrTable()), { space: 'io', address: 0x2f8n });
+  assert.deepEqual(parseSpcr(spcrTable()), { space: 'io', address: 0x2f8n, speedBaud: 115_200 });
   assert.deepEqual(parseSpcr(spcrTable({ space: 0, address: 0xfe00_0000n })), {
     space: 'memory',
     address: 0xfe00_0000n,
+    speedBaud: 115_200,
   });
+  const speeds = [0, 1, 3, 4, 5, 6, 7, 8].map((speed) => parseSpcr(spcrTable({ speed }))?.speedBaud);
+  assert.deepEqual(speeds, [null, null, 9600, 19_200, null, 57_600, 115_200, null]);
   assert.equal(parseSpcr(spcrTable({ address: 0n })), null);
   const wrongSum = spcrTable();
   wrongSum[44] = 0xf9;
