@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import type { DiskFacts } from '../../agent/disk/types.ts';
 import { untilDisksSettle } from '../../agent/hardware/until-disks-settle.ts';
 import { type FindLocalSystemsOptions, findLocalSystems, type LocalSystems } from './find-local-systems.ts';
@@ -7,15 +8,20 @@ export interface SearchLocalDisksOptions {
   readonly signal: AbortSignal;
   /** How long no disk may have come; default 2 s. */
   readonly quietMs?: number;
-  /** How long is waited at most, also for the first disk; default 15 s. */
+  /** How long is waited at most; default 15 s. */
   readonly longestMs?: number;
+  /** Milliseconds since the start of the kernel; injectable for tests. */
+  readonly uptimeMs?: () => number;
   /** Injectable for tests. */
   readonly look?: FindLocalSystemsOptions['look'];
 }
 
+/** A machine that has shown no disk of its own by then (controllers look again after 10 s) is taken to have none yet. */
+const firstDiskUptimeMs = 15_000;
+
 /** Looks for the machine's own systems on its disks, once these are all there (as far as anyone can know). */
 export async function searchLocalDisks(options: SearchLocalDisksOptions): Promise<LocalSystems> {
-  return await lookAt(await settledDisks(options, haveSystemDisk), options);
+  return await lookAt(await settledDisks(options, isEnoughOnce(options)), options);
 }
 
 /**
@@ -29,7 +35,7 @@ export function eachDiskSearch(options: SearchLocalDisksOptions): () => Promise<
     const listDisks = async (): Promise<readonly DiskFacts[]> =>
       (await disksOf(options)).filter((disk) => before === null || !before.has(keyOf(disk)));
     if (before !== null && (await listDisks()).length === 0) return { systems: [], passedOver: [] };
-    const disks = await settledDisks({ ...options, listDisks }, before === null ? haveSystemDisk : () => true);
+    const disks = await settledDisks({ ...options, listDisks }, before === null ? isEnoughOnce(options) : () => true);
     seen = new Set([...(before ?? []), ...disks.map(keyOf)]);
     return await lookAt(disks, options);
   };
@@ -46,6 +52,10 @@ async function settledDisks(
 
 async function disksOf({ listDisks }: SearchLocalDisksOptions): Promise<readonly DiskFacts[]> {
   return (await listDisks()).filter(({ kind }) => kind !== 'cdrom');
+}
+
+function isEnoughOnce({ uptimeMs = () => uptime() * 1000 }: SearchLocalDisksOptions) {
+  return (disks: readonly DiskFacts[]): boolean => haveSystemDisk(disks) || uptimeMs() >= firstDiskUptimeMs;
 }
 
 /** The stick that was booted from, and the empty drives of a management controller, say nothing about the others. */

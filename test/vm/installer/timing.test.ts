@@ -35,6 +35,8 @@ test('from the start of the kernel to the first screen and to "enrolled", by the
   const server = await startInstallerServer(resources);
   const guest = await InstallerGuest.start(resources, {
     ...{ server, medium: 'direct', firmware: 'seabios', overlay: { hook } },
+    // One without a disk waits for the first until 15 s after its start.
+    disks: [{ file: resources.sparseFile(1024 ** 3), serial: 'TARGET' }],
   });
   await guest.waitForMachine();
   const times = timesSchema.parse((await guest.waitForProof('timing')).facts);

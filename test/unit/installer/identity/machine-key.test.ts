@@ -29,6 +29,8 @@ function machine(identity: MachineIdentity) {
   return { disks, looked, search };
 }
 
+const justStarted = { uptimeMs: () => 0 };
+
 const newIdentity = (): MachineIdentity => ({ machine_uuid: randomUUID(), ...makeKeyPair() });
 
 test('a system disk that comes after the search gives its identity, for as long as no server has seen the new key', async () => {
@@ -74,21 +76,24 @@ test('a disk that is not there yet is waited for, also beside the stick that was
     const { disks, search } = machine(identity);
     disks.push(...early);
     setTimeout(() => disks.push(system), 600);
-    const { systems } = await searchLocalDisks({ ...search, quietMs: 50, longestMs: 10_000 });
+    const { systems } = await searchLocalDisks({ ...search, ...justStarted, quietMs: 50, longestMs: 10_000 });
     assert.deepEqual(systems[0]?.identity, identity);
   }
 });
 
 test('a machine without a disk is waited for no longer than said, and one with a disk not at all', async () => {
   const { disks, search } = machine(newIdentity());
-  const timeOf = async (): Promise<number> => {
+  const timeOf = async (uptimeMs: () => number): Promise<number> => {
     const beganMs = performance.now();
-    await searchLocalDisks({ ...search, quietMs: 50, longestMs: 1500 });
+    await searchLocalDisks({ ...search, uptimeMs, quietMs: 50, longestMs: 1500 });
     return performance.now() - beganMs;
   };
-  const without = await timeOf();
+  const without = await timeOf(justStarted.uptimeMs);
   assert.ok(without >= 1490, `${without} ms`);
+  const runningSince = performance.now();
+  const untilUptime = await timeOf(() => 14_500 + performance.now() - runningSince);
+  assert.ok(untilUptime >= 490 && untilUptime < 1400, `${untilUptime} ms: until 15 s after the start`);
   disks.push(system);
-  const withDisk = await timeOf();
+  const withDisk = await timeOf(justStarted.uptimeMs);
   assert.ok(withDisk < 1400, `${withDisk} ms`);
 });
