@@ -39,7 +39,8 @@ export function prepareCommands({ context, queue, source, machineUuid, hello }: 
   for (const command of queue.listOpen(machineUuid)) {
     const proof = hello === null ? null : proofOf(command, hello);
     if (proof !== null) {
-      queue.end(command.uuid, 'done', proof);
+      // What the machine said last, such as the way that it takes, stays readable.
+      queue.end(command.uuid, 'done', command.reason === null ? proof : `${command.reason}; ${proof}`);
       continue;
     }
     const isHeld = command.status === 'queued' && isStopping && !besideOthers.has(command.kind);

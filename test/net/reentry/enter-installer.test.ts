@@ -123,9 +123,9 @@ test('the installed system hands over to the installer, which is the same machin
   const installer = await startInstaller(resources, { commandLine: loaded.commandLine, dir });
   await installer.event('connected', ({ isConnected }) => isConnected);
   assert.equal((await installer.event('identity')).origin, 'carried');
-  // The hello alone proves it, before the agent says so from its memory.
-  const done = { status: 'done', reason: 'the machine is in the installer' };
-  assert.deepEqual(await machine.outcome(commandUuid), done);
+  // The hello alone proves it, before the agent says so from its memory; the way that was taken stays readable.
+  const reason = 'starting the installer: its kernel was loaded (kexec); the machine is in the installer';
+  assert.deepEqual(await machine.outcome(commandUuid), { status: 'done', reason });
   await installer.stop();
 
   // Back in the old system: what it says to the command comes late, and what was prepared is gone.
