@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import type { Machine } from '../../../protocol/api/machines.ts';
 import { Resources } from '../../resources.ts';
 import { newIdentity } from '../guest-identity.ts';
@@ -47,46 +47,43 @@ const cases: readonly [Medium, Firmware, 'token' | 'approval'][] = [
   ['ipxe-known', 'seabios', 'token'],
   ['ipxe', 'ovmf', 'token'],
 ];
-// A machine that starts keeps about one processor busy.
-describe('every way in', { concurrency: 2 }, () => {
-  for (const [medium, firmware, way] of cases) {
-    test(`${medium} under ${firmware}, by ${way}: the server has this very machine`, async () => {
-      await using resources = new Resources();
-      const guest = await InstallerGuest.start(resources, {
-        ...{ server, medium, firmware },
-        disks: [{ file: resources.sparseFile(4 * gib), serial: 'TARGET' }],
-        // A machine that is known by its MAC address gets its token from the server.
-        ...(way === 'approval' || medium === 'ipxe-known' ? { token: null } : {}),
-      });
-      if (way === 'approval') await guest.approve();
-      const machine = await guest.waitForMachine(({ hardware }) => hardware !== null);
-      console.log(`${medium}, ${firmware}: on the server ${guest.vm.seconds.toFixed(1)} s after power-on`);
-      assertRecord(machine, guest, firmware);
-      assert.equal((await guest.machines()).length, 1);
+for (const [medium, firmware, way] of cases) {
+  test(`${medium} under ${firmware}, by ${way}: the server has this very machine`, async () => {
+    await using resources = new Resources();
+    const guest = await InstallerGuest.start(resources, {
+      ...{ server, medium, firmware },
+      disks: [{ file: resources.sparseFile(4 * gib), serial: 'TARGET' }],
+      // A machine that is known by its MAC address gets its token from the server.
+      ...(way === 'approval' || medium === 'ipxe-known' ? { token: null } : {}),
     });
-  }
-
-  test('direct under seabios: a machine that loses its power three times in discovery is still one machine', async () => {
-    const identity = newIdentity();
-    const uuids = new Set<string>();
-    for (const start of ['first', 'second', 'third', 'fourth']) {
-      await using resources = new Resources();
-      const guest = await InstallerGuest.start(resources, {
-        ...{ server, identity, medium: 'direct', firmware: 'seabios' },
-        disks: [{ file: resources.sparseFile(4 * gib), serial: 'TARGET' }],
-      });
-      const machine = await guest.waitForMachine(({ hardware }) => hardware !== null);
-      console.log(`${start} start: on the server ${guest.vm.seconds.toFixed(1)} s after power-on`);
-      assertRecord(machine, guest, 'seabios');
-      uuids.add(machine.uuid);
-      const all = await guest.machines();
-      assert.deepEqual(
-        all.map(({ uuid }) => uuid),
-        [...uuids],
-        `${start} start`,
-      );
-      assert.deepEqual(machine.possible_duplicates, []);
-      await guest.vm.quit();
-    }
+    if (way === 'approval') await guest.approve();
+    const machine = await guest.waitForMachine(({ hardware }) => hardware !== null);
+    console.log(`${medium}, ${firmware}: on the server ${guest.vm.seconds.toFixed(1)} s after power-on`);
+    assertRecord(machine, guest, firmware);
+    assert.equal((await guest.machines()).length, 1);
   });
+}
+
+test('direct under seabios: a machine that loses its power three times in discovery is still one machine', async () => {
+  const identity = newIdentity();
+  const uuids = new Set<string>();
+  for (const start of ['first', 'second', 'third', 'fourth']) {
+    await using resources = new Resources();
+    const guest = await InstallerGuest.start(resources, {
+      ...{ server, identity, medium: 'direct', firmware: 'seabios' },
+      disks: [{ file: resources.sparseFile(4 * gib), serial: 'TARGET' }],
+    });
+    const machine = await guest.waitForMachine(({ hardware }) => hardware !== null);
+    console.log(`${start} start: on the server ${guest.vm.seconds.toFixed(1)} s after power-on`);
+    assertRecord(machine, guest, 'seabios');
+    uuids.add(machine.uuid);
+    const all = await guest.machines();
+    assert.deepEqual(
+      all.map(({ uuid }) => uuid),
+      [...uuids],
+      `${start} start`,
+    );
+    assert.deepEqual(machine.possible_duplicates, []);
+    await guest.vm.quit();
+  }
 });
