@@ -17,6 +17,8 @@ export interface SuiteResult {
 
 interface FileState {
   passed: number;
+  /** As node:test sums the file up. */
+  hasFailed: boolean;
   readonly failures: string[];
   readonly skipped: string[];
   readonly output: string[];
@@ -35,7 +37,10 @@ export async function runSuite(
   const { suite, files, pattern } = selection;
   const startedMs = performance.now();
   const states = new Map<string, FileState>(
-    files.map((file) => [file, { passed: 0, failures: [], skipped: [], output: [], diagnostics: [] }]),
+    files.map((file) => [
+      file,
+      { passed: 0, hasFailed: false, failures: [], skipped: [], output: [], diagnostics: [] },
+    ]),
   );
   print(`\n${suite.name}`);
   const stream = run({
@@ -47,11 +52,14 @@ export async function runSuite(
     ...(pattern === undefined ? {} : { testNamePatterns: [pattern] }),
   });
   for await (const event of stream) {
-    const file = 'file' in event.data ? event.data.file : undefined;
+    const file = fileOf(event.data);
     const state = file === undefined ? undefined : states.get(file);
     if (file === undefined || state === undefined) continue;
     const isOver = take(event as TestEvent, file, state, pattern !== undefined);
     if (isOver !== undefined) printFile(file, state, isOver.seconds, print);
+  }
+  for (const [file, { hasFailed, failures }] of states) {
+    if (hasFailed && failures.length === 0) failures.push(`${relative(repoDir, file)}: failed, and no test says why`);
   }
   const all = [...states.values()];
   const result = {
@@ -63,6 +71,12 @@ export async function runSuite(
   };
   print(`${suite.name}: ${countsOf(result)} in ${formatSeconds(result.seconds)}`);
   return result;
+}
+
+/** The file that was run: a test that a helper makes has the helper's as `file`. */
+function fileOf(data: object): string | undefined {
+  const { entryFile, file } = data as { readonly entryFile?: string; readonly file?: string };
+  return entryFile ?? file;
 }
 
 /** `12 passed, 0 failed, 1 skipped`: the form that other programs look for, alone on the run's last line. */
@@ -77,7 +91,10 @@ const isCount = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\
 function take(event: TestEvent, file: string, state: FileState, isFiltered: boolean): { seconds: number } | undefined {
   if (event.type === 'test:stdout' || event.type === 'test:stderr') state.output.push(event.data.message);
   if (event.type === 'test:diagnostic' && !isCount.test(event.data.message)) state.diagnostics.push(event.data.message);
-  if (event.type === 'test:summary') return { seconds: event.data.duration_ms / 1000 };
+  if (event.type === 'test:summary') {
+    state.hasFailed = !event.data.success;
+    return { seconds: event.data.duration_ms / 1000 };
+  }
   if (event.type !== 'test:pass' && event.type !== 'test:fail') return undefined;
   const { name, details, skip, todo } = event.data;
   const where = relative(repoDir, file);
