@@ -34,8 +34,8 @@ export async function unpackMachineRoot(resources: Resources): Promise<string> {
   return folder;
 }
 
-/** Test files run side by side: the first one makes it, with the folder of packages for itself. */
-async function cachedRoot(): Promise<string> {
+/** The packed root, `.tar.zst`. Test files run side by side: the first one makes it, with the folder of packages for itself. */
+export async function cachedRoot(): Promise<string> {
   const cacheFolder = join(homedir(), '.cache', 'durantic', 'machine-root');
   mkdirSync(cacheFolder, { recursive: true });
   const lock = openSync(join(cacheFolder, 'lock'), 'a');

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Resources } from '../resources.ts';
+import { bootMedium, type MediumCase, staysOneMachine } from '../vm/boot-media.ts';
 import { InstallerGuest } from '../vm/installer-guest.ts';
-import type { Medium } from '../vm/installer-media.ts';
 import { type InstallerServer, startInstallerServer } from '../vm/installer-server.ts';
-import type { Firmware } from '../vm/qemu-arguments.ts';
 
 const shared = new Resources();
 let server: InstallerServer;
@@ -14,37 +13,28 @@ before(async () => {
 });
 after(async () => await shared[Symbol.asyncDispose]());
 
-// The others are in test/vm/installer/boot-matrix.test.ts.
-const cases: readonly [Medium, Firmware, 'token' | 'approval'][] = [
-  ['direct', 'seabios', 'approval'],
-  ['iso', 'seabios', 'token'],
-  ['iso', 'ovmf', 'approval'],
-  ['usb', 'seabios', 'token'],
-  ['usb', 'ovmf', 'token'],
-  ['iso-disk', 'seabios', 'token'],
-  ['iso-disk', 'ovmf', 'token'],
-  ['ipxe', 'seabios', 'token'],
-  ['ipxe-known', 'ovmf', 'token'],
+// The others are in test/vm/installer/boot-matrix.test.ts and, under UEFI, in S1 and S9.
+const cases: readonly MediumCase[] = [
+  { medium: 'direct', firmware: 'seabios', way: 'approval' },
+  { medium: 'direct', firmware: 'ovmf', way: 'token' },
+  { medium: 'iso', firmware: 'seabios', way: 'token' },
+  { medium: 'iso', firmware: 'ovmf', way: 'token' },
+  { medium: 'usb', firmware: 'seabios', way: 'token' },
+  { medium: 'usb', firmware: 'ovmf', way: 'token' },
+  { medium: 'iso-disk', firmware: 'seabios', way: 'token' },
+  { medium: 'iso-disk', firmware: 'ovmf', way: 'token' },
+  { medium: 'ipxe', firmware: 'ovmf', way: 'token' },
+  { medium: 'ipxe-known', firmware: 'seabios', way: 'token' },
 ];
-for (const [medium, firmware, way] of cases) {
-  test(`${medium} under ${firmware}, by ${way}: the server has this very machine, and the medium is no target`, async () => {
-    await using resources = new Resources();
-    const guest = await InstallerGuest.start(resources, {
-      ...{ server, medium, firmware },
-      ...(way === 'approval' || medium === 'ipxe-known' ? { token: null } : {}),
-    });
-    if (way === 'approval') await guest.approve();
-    const { hardware, facts } = await guest.waitForMachine((machine) => machine.hardware !== null);
-    console.log(`${medium}, ${firmware}: on the server ${guest.vm.seconds.toFixed(1)} s after power-on`);
-    assert.equal(facts?.firmware, firmware === 'ovmf' ? 'uefi' : 'bios');
-    assert.ok(
-      hardware?.disks.every((disk) => !disk.is_eligible),
-      `F29: ${JSON.stringify(hardware?.disks)}`,
-    );
-    const sticks = hardware?.disks.filter(({ serial }) => serial === 'MEDIUM').length ?? 0;
-    assert.equal(sticks, medium === 'usb' || medium === 'iso-disk' ? 1 : 0, 'a medium that is a disk is listed');
+for (const { medium, firmware, way } of cases) {
+  test(`F29 ${medium} under ${firmware}, by ${way}: the server has this very machine, and the medium is no target`, async () => {
+    await bootMedium(server, { medium, firmware, way });
   });
 }
+
+test('direct under seabios: a machine that loses its power three times in discovery is still one machine', async () => {
+  await staysOneMachine(server, 4);
+});
 
 test('tftp under ovmf: a kernel without any parameter asks at its console who it belongs to, then for approval', async () => {
   await using resources = new Resources();

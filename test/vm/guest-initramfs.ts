@@ -80,7 +80,7 @@ const busyboxCommands = (
   'sh cat cp cut date dd echo env expr false find free grep head hexdump insmod ip kill ln ls mkdir mkfifo mknod ' +
   'modprobe mount mv nc od poweroff printf ps readlink reboot rm rmdir sed seq sha256sum sleep sort stat sync tail ' +
   'tar test time touch tr true truncate umount uname uniq usleep wc wget xargs cmp basename dirname dmesg chmod chown ' +
-  'tee awk id uptime udhcpc'
+  'tee awk id uptime udhcpc chroot'
 ).split(' ');
 
 async function kernelOf(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Resources } from '../../resources.ts';
+import { assertRecord } from '../assert-record.ts';
 import { buildDebianImage } from '../debian-image.ts';
 import { readOnDisk } from '../find-on-disk.ts';
 import { InstallLab } from '../install-lab.ts';
@@ -23,7 +24,9 @@ test('S1 F51 UEFI, from the ISO, admitted by the code on its screen: installed b
     disks: [{ file: target, serial: 'TARGET', bootIndex: 1 }],
   });
   await guest.approve();
-  const { uuid: machineUuid } = await guest.waitForMachine(({ hardware }) => hardware !== null);
+  const enrolled = await guest.waitForMachine(({ hardware }) => hardware !== null);
+  assertRecord(enrolled, guest, { firmware, targets: ['TARGET'] });
+  const machineUuid = enrolled.uuid;
   clock.end('power-on to enrolled');
   const at = { lab, vm: guest.vm, machineUuid, firmware, clock } as const;
   const motd = "#cloud-config\nwrite_files:\n- {path: /etc/motd, content: 'this is {{ machine.hostname }}'}\n";

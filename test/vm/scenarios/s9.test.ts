@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { tinyImage } from '../../builders/tiny-image.ts';
 import { Resources } from '../../resources.ts';
+import { assertRecord } from '../assert-record.ts';
 import { buildDebianImage } from '../debian-image.ts';
 import { findOnDisk, modeOnDisk, readOnDisk } from '../find-on-disk.ts';
 import type { DhcpServer } from '../guest-lan.ts';
@@ -78,6 +79,7 @@ test('S9 F18 F22 F27 F57 UEFI, from the network: an image that cannot be install
   });
   const { vm } = guest;
   const enrolled = await guest.waitForMachine(({ hardware }) => hardware !== null, { timeoutMs: 240_000 });
+  assertRecord(enrolled, guest, { firmware, targets: ['TARGET', 'OTHER'] });
   clock.end('power-on to enrolled');
   const machineUuid = enrolled.uuid;
   const installerLease = leaseOf(dhcp);
