@@ -25,16 +25,15 @@ export const numberFilters: FilterTable = {
     const [precision = 0n, method = 'common'] = bindArguments('round', args, ['precision', 'method']);
     const given = numberOf('round', value);
     const number = Number(given);
-    const scale = 10 ** asCount('precision', precision);
+    const digitCount = asCount('precision', precision);
+    const scale = 10 ** digitCount;
     switch (asText('method', method)) {
       case 'common':
-        return typeof given === 'bigint' && scale >= 1
-          ? given
-          : roundHalfToEven(number, asCount('precision', precision));
+        return typeof given === 'bigint' ? roundInteger(given, digitCount) : roundReal(given, digitCount);
       case 'ceil':
-        return Math.ceil(number * scale) / scale;
+        return withoutSign(Math.ceil(number * scale)) / scale;
       case 'floor':
-        return Math.floor(number * scale) / scale;
+        return withoutSign(Math.floor(number * scale)) / scale;
       default:
         throw new TemplateFault('the method of round is common, ceil or floor');
     }
@@ -75,12 +74,42 @@ function toReal(text: string): number | null {
   return /^\s*[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : null;
 }
 
-/** Python's `round`: to the nearest, of two equally near the even one. */
-function roundHalfToEven(value: number, precision: number): number {
-  if (precision > 0) return Number(value.toFixed(Math.min(precision, 100)));
-  const scale = 10 ** -precision;
+/** Zero is never negative: Python's `ceil` and `floor` give integers. */
+function withoutSign(value: number): number {
+  return value === 0 ? 0 : value;
+}
+
+/** Python's `round`: to the nearest, of two equally near the even one; what is rounded to zero keeps its sign. */
+function roundReal(value: number, precision: number): number {
+  const size = Math.abs(value);
+  const rounded = precision > 0 ? roundFraction(size, precision) : roundWhole(size, 10 ** -precision);
+  return value < 0 || Object.is(value, -0) ? -rounded : rounded;
+}
+
+function roundWhole(value: number, scale: number): number {
   const scaled = value / scale;
   const floor = Math.floor(scaled);
   const isHalf = scaled - floor === 0.5;
   return (isHalf ? (floor % 2 === 0 ? floor : floor + 1) : Math.round(scaled)) * scale;
+}
+
+/** ECMAScript's `toFixed` is exact up to 100 digits, and takes the larger of two equally near numbers. */
+function roundFraction(value: number, precision: number): number {
+  // From there on there is no fraction, or none that could be rounded.
+  if (value >= 1e21 || precision >= 100) return value;
+  const text = value.toFixed(100);
+  const kept = text.slice(0, text.indexOf('.') + 1 + precision);
+  const isHalf = /^50*$/.test(text.slice(kept.length));
+  return Number(isHalf && /[02468]$/.test(kept) ? kept : value.toFixed(precision));
+}
+
+function roundInteger(value: bigint, precision: number): bigint {
+  if (precision >= 0) return value;
+  // More digits than a power can have (operators.ts).
+  const scale = 10n ** BigInt(Math.min(-precision, 20_000));
+  const size = value < 0n ? -value : value;
+  const [floor, rest] = [size / scale, (size % scale) * 2n];
+  const isUp = rest > scale || (rest === scale && floor % 2n === 1n);
+  const rounded = (isUp ? floor + 1n : floor) * scale;
+  return value < 0n ? -rounded : rounded;
 }
