@@ -16,7 +16,9 @@ export interface InstallerOverlay {
  */
 export function writeOverlay(resources: Resources, overlay: InstallerOverlay, nonce: string): string {
   const functions = readFileSync(new URL('guest-functions.sh', import.meta.url), 'utf8');
-  const hook = `#!/bin/sh\nset -e\nNONCE=${nonce}\n${functions}\n${overlay.hook ?? ''}\n`;
+  // A hook that ends in the middle is said at once: whoever waits for its proof would wait until the deadline.
+  const atEnd = `trap 'code=$?; [ "$code" = 0 ] || prove_failure "$code"' EXIT`;
+  const hook = `#!/bin/sh\nset -e\nNONCE=${nonce}\n${functions}\n${atEnd}\n${overlay.hook ?? ''}\n`;
   const files: CpioEntry[] = Object.entries(overlay.files ?? {}).map(([path, content]) => ({
     path: path.replace(/^\//, ''),
     kind: 'file',

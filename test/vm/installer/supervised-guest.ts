@@ -47,7 +47,7 @@ END
     chmod 755 /run/in-its-place
     mount --bind /run/in-its-place /usr/lib/durantic/durantic
     until [ -s /run/durantic/installer.pid ]; do usleep 100000; done
-    # It may have been the first to start.
-    pid=$(cat /run/durantic/installer.pid)
+    # It may have been the first to start; one that has just ended leaves no number.
+    pid=$(cat /run/durantic/installer.pid 2>/dev/null) || true
     case $(readlink "/proc/$pid/exe") in */durantic) kill -9 "$pid" || true ;; esac`;
 }
