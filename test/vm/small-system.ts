@@ -11,7 +11,7 @@ import { startVm } from './qemu.ts';
 import type { VmDisk } from './qemu-arguments.ts';
 
 /**
- * An image that is installed and booted in a third of the time that a Debian server takes in software emulation: GRUB, Debian's
+ * An image that takes half of what the recipe's Debian takes in software emulation to be installed and booted: GRUB, Debian's
  * kernel, a Debian of few packages, and an initrd that does not go on to systemd but runs a test's script. Gives the
  * reference for guests, in a registry of its own.
  */
