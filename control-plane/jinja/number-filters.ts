@@ -24,16 +24,14 @@ export const numberFilters: FilterTable = {
   round: (value, args) => {
     const [precision = 0n, method = 'common'] = bindArguments('round', args, ['precision', 'method']);
     const given = numberOf('round', value);
-    const number = Number(given);
     const digitCount = asCount('precision', precision);
-    const scale = 10 ** digitCount;
     switch (asText('method', method)) {
       case 'common':
         return typeof given === 'bigint' ? roundInteger(given, digitCount) : roundReal(given, digitCount);
       case 'ceil':
-        return withoutSign(Math.ceil(number * scale)) / scale;
+        return roundBy(Math.ceil, given, digitCount);
       case 'floor':
-        return withoutSign(Math.floor(number * scale)) / scale;
+        return roundBy(Math.floor, given, digitCount);
       default:
         throw new TemplateFault('the method of round is common, ceil or floor');
     }
@@ -74,23 +72,38 @@ function toReal(text: string): number | null {
   return /^\s*[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i.test(text) ? Number(text) : null;
 }
 
-/** Zero is never negative: Python's `ceil` and `floor` give integers. */
-function withoutSign(value: number): number {
-  return value === 0 ? 0 : value;
+/** The largest power of ten that a number holds exactly is 10 ** 22. */
+const mostDigits = 22;
+
+/** Jinja's other methods: to a whole number of digits' units upwards or downwards. */
+function roundBy(method: (value: number) => number, given: bigint | number, precision: number): number {
+  if (typeof given === 'bigint' && precision >= 0) return finite(Number(given));
+  if (precision > mostDigits) throw new TemplateFault(`round by ceil or floor takes at most ${mostDigits} digits`);
+  const scale = 10 ** precision;
+  // Python's ceil and floor give integers: zero is never negative.
+  return finite((method(Number(given) * scale) || 0) / scale);
+}
+
+/** Python raises an error where this would be infinite or no number. */
+function finite(value: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new TemplateFault('round: the number or its precision is too large');
 }
 
 /** Python's `round`: to the nearest, of two equally near the even one; what is rounded to zero keeps its sign. */
 function roundReal(value: number, precision: number): number {
+  if (!Number.isFinite(value)) return value;
   const size = Math.abs(value);
-  const rounded = precision > 0 ? roundFraction(size, precision) : roundWhole(size, 10 ** -precision);
+  const rounded = finite(precision > 0 ? roundFraction(size, precision) : roundWhole(size, precision));
   return value < 0 || Object.is(value, -0) ? -rounded : rounded;
 }
 
-function roundWhole(value: number, scale: number): number {
-  const scaled = value / scale;
-  const floor = Math.floor(scaled);
-  const isHalf = scaled - floor === 0.5;
-  return (isHalf ? (floor % 2 === 0 ? floor : floor + 1) : Math.round(scaled)) * scale;
+/** `precision` is 0 or negative. */
+function roundWhole(value: number, precision: number): number {
+  const whole = Math.floor(value);
+  const fraction = value - whole;
+  if (precision < 0) return Number(roundInteger(BigInt(whole), precision, fraction > 0));
+  return fraction > 0.5 || (fraction === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
 }
 
 /** ECMAScript's `toFixed` is exact up to 100 digits, and takes the larger of two equally near numbers. */
@@ -103,13 +116,15 @@ function roundFraction(value: number, precision: number): number {
   return Number(isHalf && /[02468]$/.test(kept) ? kept : value.toFixed(precision));
 }
 
-function roundInteger(value: bigint, precision: number): bigint {
+/** @param hasMore The number is a fraction larger than `value`. */
+function roundInteger(value: bigint, precision: number, hasMore = false): bigint {
   if (precision >= 0) return value;
-  // More digits than a power can have (operators.ts).
-  const scale = 10n ** BigInt(Math.min(-precision, 20_000));
   const size = value < 0n ? -value : value;
+  // Less than a tenth of what it would be rounded to.
+  if (-precision > size.toString().length) return 0n;
+  const scale = 10n ** BigInt(-precision);
   const [floor, rest] = [size / scale, (size % scale) * 2n];
-  const isUp = rest > scale || (rest === scale && floor % 2n === 1n);
+  const isUp = rest > scale || (rest === scale && (hasMore || floor % 2n === 1n));
   const rounded = (isUp ? floor + 1n : floor) * scale;
   return value < 0n ? -rounded : rounded;
 }
