@@ -28,11 +28,15 @@ interface FileState {
 
 type TestEvent = Awaited<ReturnType<typeof run>> extends AsyncIterable<infer E> ? E : never;
 
-/** Runs the selected files and says one line per file; a failing file also shows what it printed. */
+/**
+ * Runs the selected files and says one line per file; a failing file also shows what it printed.
+ * @param start What runs them and tells of it.
+ */
 export async function runSuite(
   selection: Selection,
   print: (line: string) => void,
   stop: AbortSignal,
+  start: (...args: Parameters<typeof run>) => AsyncIterable<TestEvent> = run,
 ): Promise<SuiteResult> {
   const { suite, files, pattern } = selection;
   const startedMs = performance.now();
@@ -43,7 +47,7 @@ export async function runSuite(
     ]),
   );
   print(`\n${suite.name}`);
-  const stream = run({
+  const stream = start({
     files: [...files],
     concurrency: suite.concurrency,
     timeout: suite.testTimeoutMs,
@@ -55,7 +59,7 @@ export async function runSuite(
     const file = fileOf(event.data);
     const state = file === undefined ? undefined : states.get(file);
     if (file === undefined || state === undefined) continue;
-    const isOver = take(event as TestEvent, file, state, pattern !== undefined);
+    const isOver = take(event, file, state, pattern !== undefined);
     if (isOver !== undefined) printFile(file, state, isOver.seconds, print);
   }
   for (const [file, { hasFailed, failures }] of states) {

@@ -6,7 +6,7 @@ import { makeBootDisk, smallestSystem, writeBootImage } from '../builders/boot-i
 import { cachedRoot } from '../builders/machine-root.ts';
 import { startRegistry } from '../builders/registry.ts';
 import type { Resources } from '../resources.ts';
-import { type TestGuest, testGuest } from './guest-initramfs.ts';
+import { testGuest } from './guest-initramfs.ts';
 import { startVm } from './qemu.ts';
 import type { VmDisk } from './qemu-arguments.ts';
 
@@ -18,7 +18,7 @@ import type { VmDisk } from './qemu-arguments.ts';
 export async function pushSmallSystem(resources: Resources): Promise<string> {
   const root = join(resources.tempDir(), 'root.tar');
   await runCommand('zstd', ['-q', '-d', await cachedRoot(), '-o', root]);
-  const guest = await initrdOf();
+  const guest = await testGuest({ tools: ['blkid'] });
   const boot: Readonly<Record<string, Buffer>> = {
     'boot/vmlinuz-1': readFileSync(guest.file),
     'boot/initrd.img-1': readFileSync(guest.initrd),
@@ -33,10 +33,6 @@ export async function pushSmallSystem(resources: Resources): Promise<string> {
   });
   const registry = await startRegistry(resources);
   return (await registry.push(reference, 'small:1')).replace('127.0.0.1', '10.0.2.2');
-}
-
-async function initrdOf(): Promise<TestGuest> {
-  return await testGuest({ tools: ['blkid'] });
 }
 
 /**
