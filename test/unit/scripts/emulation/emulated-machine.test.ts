@@ -41,7 +41,7 @@ test('without options: the kernel with its parameters, one card, one disk, the c
   assert.ok(has(pairs, new RegExp(`^-device virtio-net-pci,.*mac=${state.identity.macs[0]}`)));
   assert.equal(pairs.filter((pair) => pair.startsWith('-netdev')).length, 1);
   assert.ok(has(pairs, /^-device virtio-blk-pci,.*serial=DISK0,.*bootindex=1$/));
-  assert.ok(has(pairs, /^-chardev stdio,id=console,signal=on/) && has(pairs, /^-m 1024$/) && has(pairs, /^-smp 2$/));
+  assert.ok(has(pairs, /^-chardev stdio,id=console,signal=on/) && has(pairs, /^-m 1024$/) && has(pairs, /^-smp 2,sockets=2$/));
   assert.ok(has(pairs, /-no-reboot$/) && !has(pairs, /bootindex=0/));
   assert.ok(has(pairs, /^-accel tcg/));
 });
@@ -59,7 +59,7 @@ test('cards, disks, memory, processors, view and accelerator are what was asked 
   assert.equal(pairs.filter((pair) => /^-device nvme,.*logical_block_size=4096/.test(pair)).length, 2);
   const file = /"filename":"([^"]*disk1-20480M\.raw)"/.exec(pairs.join('\n'))?.[1] ?? '';
   assert.equal(statSync(file).size, 20 * 1024 ** 3);
-  assert.ok(has(pairs, /^-device usb-storage,/) && has(pairs, /^-m 512$/) && has(pairs, /^-smp 1$/));
+  assert.ok(has(pairs, /^-device usb-storage,/) && has(pairs, /^-m 512$/) && has(pairs, /^-smp 1,sockets=1$/));
   assert.ok(has(pairs, /^-display vnc=127\.0\.0\.1:7$/) && has(pairs, /^-accel kvm$/));
   assert.ok(has(pairs, /^-chardev socket,id=console/));
 });
