@@ -41,7 +41,9 @@ test('without options: the kernel with its parameters, one card, one disk, the c
   assert.ok(has(pairs, new RegExp(`^-device virtio-net-pci,.*mac=${state.identity.macs[0]}`)));
   assert.equal(pairs.filter((pair) => pair.startsWith('-netdev')).length, 1);
   assert.ok(has(pairs, /^-device virtio-blk-pci,.*serial=DISK0,.*bootindex=1$/));
-  assert.ok(has(pairs, /^-chardev stdio,id=console,signal=on/) && has(pairs, /^-m 1024$/) && has(pairs, /^-smp 2,sockets=2$/));
+  assert.ok(
+    has(pairs, /^-chardev stdio,id=console,signal=on/) && has(pairs, /^-m 1024$/) && has(pairs, /^-smp 2,sockets=2$/),
+  );
   assert.ok(has(pairs, /-no-reboot$/) && !has(pairs, /bootindex=0/));
   assert.ok(has(pairs, /^-accel tcg/));
 });
