@@ -118,6 +118,23 @@ test('a guest whose script fails is an error at once, with its exit code and the
   assert.ok(vm.seconds < 150, `it took ${vm.seconds} s`);
 });
 
+test('a guest whose kernel panics and stays there is not waited for', async () => {
+  await using resources = new Resources();
+  const { file } = await testGuest();
+  const vm = await startVm(resources, {
+    name: 'harness-panic',
+    firmware: 'seabios',
+    network: null,
+    kernel: { file, append: 'console=ttyS0,115200 panic=0' },
+  });
+  await assert.rejects(
+    vm.waitForProof('never', { timeoutMs: 180_000 }),
+    /guest harness-panic.*the kernel panicked before the proof of never.*console:.*Unable to mount root fs/s,
+  );
+  assert.equal(vm.hasEnded, false);
+  assert.ok(vm.seconds < 150, `it took ${vm.seconds} s`);
+});
+
 test('a disk without a boot sector is not booted, and a guest that ends is not waited for', async () => {
   await using resources = new Resources();
   const vm = await startVm(resources, {

@@ -192,3 +192,25 @@ test('every storage and platform driver that QEMU has a device for is bound, and
 function sysfsName(module: string): string {
   return { i6300esb: 'i6300ESB_timer' }[module] ?? module;
 }
+
+test('this kernel does not trust the time stamp counters of emulated processors, and so leaves its clock unpatched', async () => {
+  await using resources = new Resources();
+  const vm = await startVm(resources, {
+    name: 'time-stamp-counters',
+    firmware: 'seabios',
+    network: null,
+    kernel: await guest(),
+    fwCfg: {
+      script: `
+        clocks=$(cat /sys/devices/system/clocksource/clocksource0/available_clocksource)
+        prove clocks "{\\"processors\\": $(grep -c ^processor /proc/cpuinfo), \\"clocks\\": \\"$clocks\\"}"`,
+    },
+    extraArgs: ['-no-reboot'],
+  });
+  const { facts } = await vm.waitForProof('clocks', { timeoutMs: 180_000 });
+  assert.equal(facts['processors'], 2);
+  const clocks = String(facts['clocks']).trim().split(' ');
+  // See `processors` in qemu-arguments.ts.
+  assert.ok(clocks.includes('hpet') && !clocks.some((clock) => clock.startsWith('tsc')), clocks.join(', '));
+  await vm.waitForPoweroff({ timeoutMs: 60_000 });
+});

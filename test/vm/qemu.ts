@@ -33,7 +33,10 @@ export async function startVm(resources: Resources, options: VmOptions): Promise
   return vm;
 }
 
-/** A running guest. Every wait has a deadline, ends early when QEMU does, and fails with the end of the console. */
+/**
+ * A running guest. Every wait has a deadline, ends early when QEMU does or the guest's kernel panics, and fails with the
+ * end of the console.
+ */
 export class Vm {
   readonly name: string;
   /** What a proof of this guest must repeat; the guest reads it from fw_cfg `opt/durantic/nonce`. */
@@ -207,6 +210,10 @@ export class Vm {
     );
   }
 
+  #hasPanicked(): boolean {
+    return readFileSync(this.files.consoleLog).includes('Kernel panic - not syncing');
+  }
+
   #events(name: string): readonly QmpEvent[] {
     return (this.#qmp?.events ?? []).filter((event) => event.name === name);
   }
@@ -226,6 +233,7 @@ export class Vm {
           const hasEnded = this.hasEnded;
           const value = await condition();
           if (!value && hasEnded && options.mayEnd !== true) throw new Error(`QEMU ended before ${what}`);
+          if (!value && this.#hasPanicked()) throw new Error(`the kernel panicked before ${what}`);
           return value;
         },
         { timeoutMs: Math.max(0, deadline - Date.now()), intervalMs: 100 },
